@@ -1,0 +1,197 @@
+"""Settings: read once from the environment at an entry point, frozen from then on.
+
+Every variable is the field's name in capitals behind ``TOPSHELF_``; lists are separated by commas.
+This is the only file that looks at ``os.environ``.
+"""
+
+import difflib
+import os
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+
+from topshelf.errors import SettingsError
+
+PREFIX = "TOPSHELF_"
+EXEMPT_PREFIX = "TOPSHELF_TEST_"
+"""Variables of the test suite, which no setting answers to."""
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+Names = tuple[str, ...]
+Tokens = tuple[SecretStr, ...]
+
+
+class Settings(BaseModel):
+    """What an operator may set; each description is the line the README's table prints."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+    data_dir: Path = Field(
+        Path(".topshelf"), description="datasets, artifacts, event segments, embedded Redis files and logs"
+    )
+    cache_dir: Path = Field(
+        Path(".cache/topshelf"), description="catalogues and neighbour artifacts a reader maps"
+    )
+    log_level: str = Field("INFO", description="level of every log")
+
+    serving_url: SecretStr = Field(
+        SecretStr("redis://127.0.0.1:6390/0"), description="Redis that holds shelves, pointers and recent items"
+    )
+    durable_url: SecretStr = Field(
+        SecretStr("redis://127.0.0.1:6390/0"),
+        description="Redis (append-only file on) that holds the broker, jobs, events and the schedule",
+    )
+    key_prefix: str = Field("ts:", description="what every key starts with; one prefix is one catalogue")
+
+    api_host: str = Field("127.0.0.1", description="address the reader binds to")
+    api_port: Port = Field(8000, description="port of the reader")
+    api_processes: int = Field(1, ge=1, description="reader processes")
+    flower_host: str = Field("127.0.0.1", description="address Flower binds to")
+    flower_port: Port = Field(5555, description="port of Flower")
+    flower_user: str = Field("topshelf", description="user of Flower's basic auth")
+    flower_password: SecretStr = Field(SecretStr(""), description="password of Flower; made up by `up` where empty")
+
+    tokens_read: Tokens = Field((), description="bearer tokens that may read recommendations")
+    tokens_events: Tokens = Field((), description="bearer tokens that may also send events")
+    tokens_admin: Tokens = Field((), description="bearer tokens that may do everything")
+    max_body_bytes: int = Field(1_000_000, ge=1_000, description="largest request body taken")
+
+    k_store: int = Field(20, ge=1, le=200, description="items kept in a user's row")
+    users_per_bucket: int = Field(100, ge=1, le=500, description="users that share one Redis hash")
+    chunk_users: int = Field(10_000, ge=1, description="users scored by one precompute task")
+    recent_ttl_seconds: int = Field(30 * 86_400, ge=60, description="how long a user's recent items are kept")
+    events_limit: int = Field(5_000_000, ge=1, description="undrained events above which POST /events answers 503")
+    job_retention_days: int = Field(30, ge=1, description="how long job records are kept")
+    retire_after_seconds: int = Field(60, ge=1, description="how long a generation stays after it left the pointer")
+
+    models: Names = Field(
+        ("popular", "popular_in_category", "item_knn", "als"), description="models the nightly run recomputes"
+    )
+    reject_share: float = Field(0.05, ge=0, le=1, description="share of bad rows above which an ingest fails")
+    test_share: float = Field(0.2, gt=0, lt=1, description="end of each user's time line held out for the gate")
+    gate_tolerance: float = Field(
+        0.02, ge=0, lt=1, description="share of the live configuration's NDCG@10 a candidate may lose"
+    )
+    min_overlap: float = Field(
+        0.0, ge=0, le=1, description="smallest mean overlap of new and live lists the gate lets through"
+    )
+    device: str = Field("cpu", pattern=r"^(cpu|cuda(:\d+)?)$", description="device models are trained on")
+    seed: int = Field(0, ge=0, description="seed of every random choice")
+    threads: int = Field(0, ge=0, description="threads per worker process; 0 shares the cores out")
+    worker_processes: int = Field(2, ge=1, description="processes of a worker")
+    queues: Names = Field(("gpu", "cpu", "io"), description="queues a worker takes")
+
+    nightly_cron: str = Field("0 3 * * *", description="when the nightly pipeline starts; empty turns it off")
+    nightly_timezone: str = Field("UTC", description="time zone of the nightly cron")
+    lease_seconds: int = Field(60, ge=1, description="how long a silent task keeps its work before it is re-sent")
+    reconcile_seconds: float = Field(15, gt=0, description="how often stalled work and old generations are looked for")
+    drain_seconds: float = Field(120, gt=0, description="how often events are drained into Parquet segments")
+    task_limit_seconds: int = Field(6 * 3600, ge=60, description="hard limit of one task")
+
+    neptune_project: str = Field("topshelf/local", description="project runs are logged under, offline")
+
+    @field_validator("nightly_timezone")
+    @classmethod
+    def _zone_exists(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError(f"no time zone is named {name!r}; write it as in Europe/Berlin") from error
+        return name
+
+    @field_validator("nightly_cron")
+    @classmethod
+    def _five_fields(cls, cron: str) -> str:
+        if cron and len(cron.split()) != 5:
+            raise ValueError("five fields are wanted: minute hour day month weekday, as in '0 3 * * *'")
+        return cron
+
+    @field_validator("log_level")
+    @classmethod
+    def _known_level(cls, level: str) -> str:
+        level = level.upper()
+        if level not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
+            raise ValueError("one of DEBUG, INFO, WARNING, ERROR")
+        return level
+
+    @field_validator("serving_url", "durable_url")
+    @classmethod
+    def _redis_url(cls, url: SecretStr) -> SecretStr:
+        if not url.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError("a Redis URL is wanted: redis://, rediss:// or unix://")
+        return url
+
+    @model_validator(mode="after")
+    def _lease_below_limit(self) -> Self:
+        if self.lease_seconds > self.task_limit_seconds:
+            raise ValueError("lease_seconds must not be above task_limit_seconds")
+        return self
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] | None = None, **overrides: Any) -> Self:
+        """Read the settings from ``environ`` (the process's own by default).
+
+        ``overrides`` are field values that win over the environment; None leaves a field alone.
+
+        Raises:
+            SettingsError: naming every fault at once, a misspelt variable with the nearest right one.
+        """
+        environ = os.environ if environ is None else environ
+        raw: dict[str, Any] = {}
+        faults: list[str] = []
+        for variable, text in environ.items():
+            if not variable.startswith(PREFIX) or variable.startswith(EXEMPT_PREFIX):
+                continue
+            name = variable.removeprefix(PREFIX).lower()
+            if name not in cls.model_fields:
+                faults.append(f"{variable} is not a setting{_nearest(name, cls.model_fields)}")
+                continue
+            raw[name] = _split(text) if cls.model_fields[name].annotation in (Names, Tokens) else text
+        raw.update({name: value for name, value in overrides.items() if value is not None})
+        try:
+            settings = cls(**raw)
+        except ValidationError as error:
+            faults += [_fault(problem["loc"], problem["msg"]) for problem in error.errors(include_input=False)]
+        if faults:
+            raise SettingsError("the settings are not usable:\n" + "\n".join(f"  {fault}" for fault in faults))
+        return settings
+
+    def to_environment(self) -> dict[str, str]:
+        """The variables that make a child process read these very settings (secrets in the clear)."""
+        return {PREFIX + name.upper(): _text(getattr(self, name)) for name in type(self).model_fields}
+
+    @cached_property
+    def threads_per_process(self) -> int:
+        """Threads each worker process may use: the setting, or an equal share of the cores."""
+        return self.threads or max(1, (os.cpu_count() or 1) // self.worker_processes)
+
+
+def process_environment() -> dict[str, str]:
+    """A copy of this process's environment without Topshelf's own variables, for a child to inherit."""
+    return {name: text for name, text in os.environ.items() if not name.startswith(PREFIX)}
+
+
+def _split(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    if isinstance(value, tuple):
+        return ",".join(_text(part) for part in value)
+    return str(value)
+
+
+def _nearest(name: str, known: Mapping[str, Any]) -> str:
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    return f"; did you mean {PREFIX}{close[0].upper()}?" if close else ""
+
+
+def _fault(loc: tuple[int | str, ...], message: str) -> str:
+    name = str(loc[0]) if loc else "settings"
+    return f"{PREFIX}{name.upper()}: {message.removeprefix('Value error, ')}"
