@@ -1,0 +1,94 @@
+"""Matrix factorisation by alternating least squares; the only file, with item_knn, that knows implicit."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+from implicit.cpu.als import AlternatingLeastSquares
+from numpy.typing import NDArray
+from pydantic import Field
+from scipy.sparse import csr_matrix
+
+from interactions.training_set import TrainingSet
+from models.base import Arrays, ModelConfig, Progress, Recommender
+from models.ranking import Vectors
+from models.stored import take_finite
+from models.threads import blas_threads
+from topshelf.errors import TrainingFailed
+
+
+class AlsConfig(ModelConfig):
+    """factors: length of a vector; regularization: weight of the vectors' own size;
+    alpha: how much more an interaction counts than none, per unit of weight;
+    weighted: take the interactions' weights, or 1 for each; iterations: sweeps over users and items.
+    """
+
+    factors: int = Field(64, ge=1, le=1024)
+    regularization: float = Field(0.05, ge=0)
+    alpha: float = Field(10.0, gt=0)
+    weighted: bool = False
+    iterations: int = Field(15, ge=1, le=1000)
+
+
+class Als(Recommender):
+    """Y. Hu, Y. Koren, C. Volinsky, "Collaborative Filtering for Implicit Feedback Datasets", ICDM 2008.
+
+    Solved by conjugate gradients: G. Takács, I. Pilászy, D. Tikk, "Applications of the Conjugate Gradient
+    Method for Implicit Feedback Collaborative Filtering", RecSys 2011.
+    """
+
+    name = "als"
+    config_class: ClassVar[type[ModelConfig]] = AlsConfig
+    queue = "gpu"
+
+    config: AlsConfig
+    _factors: Vectors
+
+    def _fit(self, data: TrainingSet, progress: Progress) -> None:
+        config = self.config
+        # implicit is ten times slower under a BLAS with threads of its own, and warns of it.
+        with blas_threads(1):
+            model = AlternatingLeastSquares(
+                factors=config.factors,
+                regularization=config.regularization,
+                alpha=config.alpha,
+                iterations=config.iterations,
+                dtype=np.float32,
+                num_threads=self.threads,
+                random_state=self.seed,
+            )
+
+            def after_iteration(iteration: int, _seconds: float, _loss: float | None) -> None:
+                _check_finite(model, iteration + 1)
+                progress(
+                    (iteration + 1) / config.iterations,
+                    f"als: iteration {iteration + 1} of {config.iterations}",
+                )
+
+            model.fit(self._confidence(data.matrix), show_progress=False, callback=after_iteration)
+        self._factors = Vectors(model.user_factors, model.item_factors)
+
+    def _confidence(self, matrix: csr_matrix) -> csr_matrix:
+        data = matrix.data if self.config.weighted else np.ones_like(matrix.data)
+        return csr_matrix((data.astype(np.float32), matrix.indices, matrix.indptr), shape=matrix.shape)
+
+    def _vectors(self) -> Vectors:
+        return self._factors
+
+    def _arrays(self) -> Arrays:
+        return {"user_factors": self._factors.users, "item_factors": self._factors.items}
+
+    def _restore(self, arrays: Mapping[str, NDArray[np.generic]], n_users: int, n_items: int) -> None:
+        factors = self.config.factors
+        self._factors = Vectors(
+            take_finite(arrays, "user_factors", (n_users, factors)),
+            take_finite(arrays, "item_factors", (n_items, factors)),
+        )
+
+
+def _check_finite(model: Any, iteration: int) -> None:
+    if not (np.isfinite(model.user_factors).all() and np.isfinite(model.item_factors).all()):
+        raise TrainingFailed(
+            f"als diverged at iteration {iteration}: a factor is NaN or infinite; "
+            "raise regularization or lower alpha"
+        )

@@ -1,0 +1,197 @@
+"""What every model is: a validated configuration, ``fit``, ``recommend``, and arrays to be stored."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from typing import ClassVar, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+from scipy.sparse import csr_matrix
+
+from interactions.training_set import TrainingSet
+from knn.neighbours import NeighbourIndex
+from models.ranking import Floats, Ranking, Vectors, rank_scores, rank_vectors
+from models.segments import Segments
+from models.threads import blas_threads
+from topshelf.errors import EmptyData, InvalidConfig, InvalidId, ModelError, NotFitted, TrainingFailed
+
+Progress = Callable[[float, str], None]
+"""Called with the share done (0..1) and a message; may raise JobCancelled to stop the work."""
+
+Arrays = dict[str, NDArray[np.generic]]
+
+
+class ModelConfig(BaseModel):
+    """Hyper-parameters of a model; unknown names and infinite numbers are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Recommender(ABC):
+    """Base of all models: validates at the door, a subclass fills the underscored hooks.
+
+    A subclass fills ``_fit``, ``_arrays``, ``_restore`` and either ``_vectors`` or ``_score``.
+    """
+
+    name: ClassVar[str]
+    config_class: ClassVar[type[ModelConfig]] = ModelConfig
+    queue: ClassVar[str] = "cpu"
+    layout: ClassVar[Literal["users", "segments"]] = "users"
+    is_baseline: ClassVar[bool] = False
+    """The gate's floor does not apply."""
+    recommends_for_cold: ClassVar[bool] = False
+    """Users without history get a list too; otherwise theirs is empty and the reader falls back."""
+    devices: ClassVar[tuple[str, ...]] = ("cpu",)
+    """Kinds of device the model can be trained on; asked for another, it takes the CPU."""
+
+    def __init__(
+        self, config: ModelConfig | None = None, *, device: str = "cpu", seed: int = 0, threads: int = 1
+    ) -> None:
+        config = self.config_class() if config is None else config
+        if not isinstance(config, self.config_class):
+            raise InvalidConfig(
+                f"{self.name} wants a {self.config_class.__name__}, not a {type(config).__name__}"
+            )
+        if threads < 1:
+            raise InvalidConfig(f"threads must be at least 1, not {threads}")
+        self.config = config
+        self.device = device if device.partition(":")[0] in self.devices else "cpu"
+        self.seed = seed
+        self.threads = threads
+        self._shape: tuple[int, int] | None = None
+
+    @property
+    def n_users(self) -> int:
+        """Users the model was fitted on."""
+        return self._fitted_shape()[0]
+
+    @property
+    def n_items(self) -> int:
+        """Items the model was fitted on."""
+        return self._fitted_shape()[1]
+
+    def fit(self, data: TrainingSet, *, progress: Progress | None = None) -> Self:
+        """Train on ``data``; a second call starts from nothing.
+
+        Raises:
+            EmptyData: there is no user, no item or no interaction.
+            TrainingFailed: a weight is not finite, or training diverges.
+        """
+        matrix = data.matrix
+        if 0 in matrix.shape or matrix.nnz == 0:
+            raise EmptyData(f"{self.name} cannot be trained: no interactions in a {matrix.shape} matrix")
+        if not np.isfinite(matrix.data).all():
+            raise TrainingFailed(f"{self.name} cannot be trained: a weight is NaN or infinite")
+        self._shape = None
+        report = progress or _no_progress
+        report(0.0, f"{self.name}: training")
+        with blas_threads(self.threads):
+            self._fit(data, report)
+        self._shape = (matrix.shape[0], matrix.shape[1])
+        report(1.0, f"{self.name}: trained")
+        return self
+
+    def recommend(
+        self, users: NDArray[np.integer], history: csr_matrix, k: int, *, drop_seen: bool = True
+    ) -> Ranking:
+        """The k best items of each user.
+
+        Args:
+            users: (n,) dense user indices, each below ``n_users``.
+            history: (n, n_items), row r is what users[r] has touched; indices sorted or not.
+            k: list length; shorter lists are padded with -1.
+            drop_seen: leave out the items of ``history``.
+
+        Raises:
+            NotFitted: before ``fit``.
+            InvalidId: a user index is out of range.
+            ModelError: ``history`` or ``k`` does not fit.
+        """
+        n_users, n_items = self._fitted_shape()
+        users = np.asarray(users)
+        if users.size and (users.min() < 0 or users.max() >= n_users):
+            raise InvalidId(f"user indices run from 0 to {n_users - 1}")
+        if history.shape != (len(users), n_items):
+            raise ModelError(f"history has shape {history.shape}, ({len(users)}, {n_items}) is wanted")
+        if k < 1:
+            raise ModelError(f"k must be at least 1, not {k}")
+        with blas_threads(self.threads):
+            ranking = self._rank(users, history, k, drop_seen=drop_seen)
+        if not self.recommends_for_cold:
+            cold = np.diff(history.indptr) == 0
+            ranking.items[cold] = -1
+            ranking.scores[cold] = -np.inf
+        return ranking
+
+    def segments(self, k: int) -> Segments:
+        """The lists of all segments; only where ``layout`` is "segments"."""
+        raise ModelError(f"{self.name} keeps a list per user, it has no segments (k={k})")
+
+    def neighbours(self) -> NeighbourIndex | None:
+        """The online neighbour index, where the model has one."""
+        return None
+
+    def arrays(self) -> Arrays:
+        """Everything learnt, ready to be stored."""
+        self._fitted_shape()
+        return self._arrays()
+
+    @classmethod
+    def from_arrays(
+        cls,
+        arrays: Mapping[str, NDArray[np.generic]],
+        config: ModelConfig,
+        *,
+        n_users: int,
+        n_items: int,
+        device: str = "cpu",
+        seed: int = 0,
+        threads: int = 1,
+    ) -> Self:
+        """A fitted model out of what ``arrays`` gave.
+
+        Raises:
+            CorruptArtifact: an array is missing or has the wrong shape, type or values.
+        """
+        model = cls(config, device=device, seed=seed, threads=threads)
+        model._restore(arrays, n_users, n_items)
+        model._shape = (n_users, n_items)
+        return model
+
+    @abstractmethod
+    def _fit(self, data: TrainingSet, progress: Progress) -> None:
+        """Learn from validated data."""
+
+    @abstractmethod
+    def _arrays(self) -> Arrays:
+        """What ``_restore`` needs."""
+
+    @abstractmethod
+    def _restore(self, arrays: Mapping[str, NDArray[np.generic]], n_users: int, n_items: int) -> None:
+        """Take the arrays back; see ``models.stored.take``."""
+
+    def _rank(self, users: NDArray[np.integer], history: csr_matrix, k: int, *, drop_seen: bool) -> Ranking:
+        seen = history if drop_seen else None
+        vectors = self._vectors()
+        if vectors is not None:
+            return rank_vectors(vectors, users, k, seen=seen)
+        return rank_scores(
+            lambda block: self._score(users[block], history[block]), len(users), self.n_items, k, seen=seen
+        )
+
+    def _vectors(self) -> Vectors | None:
+        return None
+
+    def _score(self, users: NDArray[np.integer], history: csr_matrix) -> Floats:
+        """Scores (n, n_items) of a block of users, -inf where an item is no candidate; freshly allocated."""
+        raise NotImplementedError
+
+    def _fitted_shape(self) -> tuple[int, int]:
+        if self._shape is None:
+            raise NotFitted(f"{self.name} has not been fitted")
+        return self._shape
+
+
+def _no_progress(share: float, message: str) -> None:
+    """Report to nobody."""
