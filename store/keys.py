@@ -1,0 +1,116 @@
+"""The name of every key Topshelf has in Redis; nowhere else are names put together.
+
+Braces are literal hash tags: keys that share one live in the same Redis Cluster slot, so that a
+script may touch them together.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Keys:
+    """Builds key names; ``prefix`` separates one catalogue (one tenant) from another."""
+
+    prefix: str = "ts:"
+
+    def live(self, model: str) -> str:
+        """Pointer ``base[:delta]`` to what readers serve."""
+        return f"{self.prefix}{{{model}}}:live"
+
+    def fence(self, model: str) -> str:
+        """Counter of runs; it never expires, so a generation id is never given out twice."""
+        return f"{self.prefix}{{{model}}}:fence"
+
+    def lock(self, model: str) -> str:
+        """Owner of the model's lock."""
+        return f"{self.prefix}{{{model}}}:lock"
+
+    def hold(self, model: str) -> str:
+        """There while a rollback keeps anything new from being published."""
+        return f"{self.prefix}{{{model}}}:hold"
+
+    def generations(self, model: str) -> str:
+        """Sorted set of the model's generation ids by fence."""
+        return f"{self.prefix}{{{model}}}:gens"
+
+    def generation(self, model: str, generation: str) -> str:
+        """Hash of what is known about a generation."""
+        return self.generation_stem(model) + generation
+
+    def generation_stem(self, model: str) -> str:
+        """What every generation key of a model starts with; scripts append the id."""
+        return f"{self.prefix}{{{model}}}:gen:"
+
+    def chunks(self, model: str, generation: str) -> str:
+        """Bitmap of finished chunks."""
+        return self.generation(model, generation) + ":chunks"
+
+    def leases(self, model: str, generation: str) -> str:
+        """Hash: ``<chunk>`` -> end of its lease in ms, ``<chunk>:attempts`` -> times it was claimed."""
+        return self.generation(model, generation) + ":leases"
+
+    def segments(self, model: str, generation: str) -> str:
+        """Hash: ``labels`` -> JSON list, ``<number>`` -> packed row of that segment."""
+        return self.generation(model, generation) + ":segments"
+
+    def bucket(self, model: str, generation: str, bucket: int) -> str:
+        """Hash: user key -> the first 64 bytes of the user's row."""
+        return f"{self.prefix}b:{{{model}:{generation}:{bucket}}}"
+
+    def overflow(self, model: str, generation: str, bucket: int) -> str:
+        """Hash: user key -> the rest of the user's row."""
+        return f"{self.prefix}o:{{{model}:{generation}:{bucket}}}"
+
+    def catalog(self, dataset: str, part: int) -> str:
+        """One part of a dataset's catalogue."""
+        return f"{self.prefix}catalog:{dataset}:{part}"
+
+    def knn(self, artifact: str, part: int) -> str:
+        """One part of a neighbour artifact."""
+        return f"{self.prefix}knn:{artifact}:{part}"
+
+    def recent(self, user: str | bytes) -> str:
+        """List of the items a user touched, newest first."""
+        return f"{self.prefix}u:{{{_text(user)}}}"
+
+    def profile(self, user: str | bytes) -> str:
+        """JSON of what is known about a user."""
+        return f"{self.prefix}p:{{{_text(user)}}}"
+
+    def job(self, job_id: str) -> str:
+        """Hash of a job record."""
+        return f"{self.prefix}job:{job_id}"
+
+    @property
+    def jobs(self) -> str:
+        """Sorted set of job ids by creation time."""
+        return f"{self.prefix}jobs"
+
+    @property
+    def models(self) -> str:
+        """Set of the models that ever had a generation."""
+        return f"{self.prefix}models"
+
+    @property
+    def events(self) -> str:
+        """Stream of feedback that is not drained yet."""
+        return f"{self.prefix}events"
+
+    @property
+    def items_hidden(self) -> str:
+        """Set of hidden items' external ids."""
+        return f"{self.prefix}items:hidden"
+
+    @property
+    def items_meta(self) -> str:
+        """Hash: ``c:<item>`` -> JSON list of categories, ``f:<item>`` -> JSON object of features."""
+        return f"{self.prefix}items:meta"
+
+    @property
+    def items_version(self) -> str:
+        """Counter raised after each change to hidden items or to what is known about items."""
+        return f"{self.prefix}items:version"
+
+
+def _text(user: str | bytes) -> str:
+    return user.decode() if isinstance(user, bytes) else user
