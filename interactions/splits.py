@@ -1,0 +1,119 @@
+"""Interactions held out for testing."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import numpy as np
+import polars as pl
+from scipy.sparse import csr_matrix
+
+from interactions.columns import ITEM_INDEX, TIMESTAMP, USER_INDEX, WEIGHT
+from interactions.dataset import Dataset
+from interactions.pairs import pair_matrix
+from interactions.training_set import TrainingSet
+from topshelf.errors import DataError, EmptyData
+
+TIE = "tie"
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """What to train on and what to test with.
+
+    ``test`` (n_users, n_items) float32 is 1 where a pair was held out; no pair of it is in ``train``.
+    ``cut_off`` is the ISO instant (UTC) the test starts at, None where each user has one of their own.
+    """
+
+    name: str
+    train: TrainingSet
+    test: csr_matrix
+    cut_off: str | None
+
+
+def split_by_user_time(dataset: Dataset, test_share: float = 0.2) -> Split:
+    """Hold out the last ``floor(test_share * n)`` of each user's n rows, at least one where n >= 2.
+
+    Rows of the same instant fall in a fixed order that favours no item. Held-out pairs that the user also
+    has in training are dropped.
+
+    Raises:
+        DataError: when the share is not between 0 and 1.
+        EmptyData: when nothing is held out.
+    """
+    if not 0 < test_share < 1:
+        raise DataError(f"the test share is {test_share}; it must lie between 0 and 1")
+    tie = (pl.col(ITEM_INDEX).cast(pl.UInt64) * 2_654_435_761 + pl.col(USER_INDEX) * 40_503) % 2**32
+    rows = dataset.interactions().with_columns(tie.alias(TIE)).sort(USER_INDEX, TIMESTAMP, TIE)
+    users = rows[USER_INDEX].to_numpy()
+    counts = np.bincount(users, minlength=dataset.manifest.n_users)
+    held_out = np.where(counts >= 2, np.maximum(np.floor(test_share * counts + 1e-9).astype(np.int64), 1), 0)
+    rank_from_end = np.cumsum(counts)[users] - np.arange(len(users))
+    return _split(f"last {test_share:g} of each user", dataset, rows, rank_from_end <= held_out[users], None)
+
+
+def split_by_time(dataset: Dataset, cut_off: str | datetime) -> Split:
+    """Hold out every row from ``cut_off`` (ISO or datetime, naive in UTC) on.
+
+    Held-out pairs that the user also has in training are dropped; so users without training rows remain.
+
+    Raises:
+        DataError: when the cut-off is not a time.
+        EmptyData: when no row is on one of its sides.
+    """
+    try:
+        moment = datetime.fromisoformat(cut_off) if isinstance(cut_off, str) else cut_off
+    except ValueError as exc:
+        raise DataError(f"{cut_off!r} is not an ISO date or time") from exc
+    if moment.tzinfo is not None:
+        moment = moment.astimezone(UTC).replace(tzinfo=None)
+    rows = dataset.interactions()
+    held_out = (rows[TIMESTAMP] >= moment).to_numpy()
+    iso = f"{moment:%Y-%m-%dT%H:%M:%S.%f}Z"
+    return _split(f"from {iso} on", dataset, rows, held_out, iso)
+
+
+def split_given(train: csr_matrix, test: csr_matrix, *, name: str = "given") -> Split:
+    """A published split, (n_users, n_items) each; pairs are taken as they stand, without categories.
+
+    Raises:
+        DataError: when the shapes differ.
+        EmptyData: when a side has no pairs.
+    """
+    if train.shape != test.shape:
+        raise DataError(f"train has the shape {train.shape}, test {test.shape}")
+    if not train.nnz or not test.nnz:
+        raise EmptyData("a split needs pairs on both sides")
+    return Split(name, TrainingSet.of(train), csr_matrix(test, dtype=np.float32), None)
+
+
+def _split(
+    name: str, dataset: Dataset, rows: pl.DataFrame, held_out: np.ndarray, cut_off: str | None
+) -> Split:
+    train = _matrix(dataset, rows.filter(~held_out))
+    test = _matrix(dataset, rows.filter(held_out).with_columns(pl.lit(1.0, pl.Float32).alias(WEIGHT)))
+    test = without_pairs_of(test, train)
+    if not train.nnz or not test.nnz:
+        raise EmptyData("a split needs pairs on both sides")
+    return Split(
+        name, TrainingSet(train, dataset.item_categories(), dataset.manifest.category_names), test, cut_off
+    )
+
+
+def _matrix(dataset: Dataset, rows: pl.DataFrame) -> csr_matrix:
+    return pair_matrix(
+        rows[USER_INDEX].to_numpy(),
+        rows[ITEM_INDEX].to_numpy(),
+        rows[WEIGHT].to_numpy(),
+        (dataset.manifest.n_users, dataset.manifest.n_items),
+        dataset.manifest.feedback,
+    )
+
+
+def without_pairs_of(test: csr_matrix, train: csr_matrix) -> csr_matrix:
+    """The entries of ``test``, each 1, whose pair has no entry in ``train`` (whatever its value)."""
+    users, items = (side.astype(np.int64) for side in test.tocoo().coords)
+    train_users, train_items = (side.astype(np.int64) for side in train.tocoo().coords)
+    width = test.shape[1]
+    fresh = ~np.isin(users * width + items, train_users * width + train_items)
+    ones = np.ones(int(fresh.sum()), dtype=np.float32)
+    return csr_matrix((ones, (users[fresh], items[fresh])), shape=test.shape, dtype=np.float32)
