@@ -75,6 +75,26 @@ class Dataset:
         """
         return self._table(INTERACTIONS_FILE, [USER_INDEX, ITEM_INDEX, WEIGHT, TIMESTAMP])
 
+    def rows(self) -> pl.DataFrame:
+        """All rows under their external ids: user_id, item_id, timestamp, weight, event_id (null mostly)."""
+        indexed = self._table(INTERACTIONS_FILE, [USER_INDEX, ITEM_INDEX, TIMESTAMP, WEIGHT, EVENT])
+        users, items = self._table(USERS_FILE, [USER])[USER], self._table(ITEMS_FILE, [ITEM])[ITEM]
+        return indexed.select(
+            users.gather(indexed[USER_INDEX]),
+            items.gather(indexed[ITEM_INDEX]),
+            pl.col(TIMESTAMP),
+            pl.col(WEIGHT),
+            pl.col(EVENT),
+        )
+
+    def item_table(self) -> pl.DataFrame:
+        """item_id, title where there is one, categories and features; rows in index order."""
+        return self._table(ITEMS_FILE, None)
+
+    def user_table(self) -> pl.DataFrame:
+        """user_id and features; rows in index order."""
+        return self._table(USERS_FILE, None)
+
     def event_ids(self) -> pl.Series:
         """Ids of the events among the interactions, in no particular order."""
         return self._table(INTERACTIONS_FILE, [EVENT])[EVENT].drop_nulls()
@@ -127,7 +147,7 @@ class Dataset:
     def _columns(self, name: str) -> list[str]:
         return self._read(name, lambda path: list(pl.read_parquet_schema(path)))
 
-    def _table(self, name: str, columns: list[str]) -> pl.DataFrame:
+    def _table(self, name: str, columns: list[str] | None) -> pl.DataFrame:
         return self._read(name, lambda path: pl.read_parquet(path, columns=columns, glob=False))
 
     def _matrix(self, name: str) -> csr_matrix:

@@ -10,6 +10,7 @@ import polars as pl
 from interactions.assembly import IdRules, assemble, checked_rows, id_kind
 from interactions.columns import TIMESTAMP
 from interactions.dataset import MANIFEST_FILE, Dataset
+from interactions.extension import extended_tables
 from interactions.manifest import DatasetManifest, Feedback
 from interactions.version_files import (
     VersionContent,
@@ -45,13 +46,14 @@ class Datasets:
         feedback: Feedback = "implicit",
         source: str = "",
         parent: str | None = None,
+        has_timestamps: bool = True,
     ) -> Dataset:
         """Write a version holding ``frame``, or return the one that says the same already.
 
         ``frame`` has user_id and item_id (integers or strings) and may have timestamp (dates or datetimes,
         naive ones in UTC), weight and event_id. ``items`` has item_id and may have title, categories (lists
         of strings) and features; ``users`` has user_id and features. Only ids that interact are indexed,
-        in ascending order.
+        in ascending order. ``has_timestamps`` False says that the times only keep the rows' order.
 
         Raises:
             MissingColumn, EmptyData, InvalidId, DataError: when the tables are not fit; nothing is written.
@@ -62,6 +64,7 @@ class Datasets:
             user_id_max,
         )
         rows = checked_rows(frame, rules)
+        timed = has_timestamps and TIMESTAMP in frame.columns
         content = assemble(rows, items=items, users=users, rejects=rejects, feedback=feedback)
         facts = {
             "n_users": content.users.height,
@@ -72,11 +75,11 @@ class Datasets:
             "item_id_type": rules.item_kind,
             "user_id_max": user_id_max,
             "feedback": feedback,
-            "has_timestamps": TIMESTAMP in frame.columns,
+            "has_timestamps": timed,
             "cut_off": _iso(content.interactions[TIMESTAMP].max()),
             "density": content.matrix.nnz / (content.users.height * content.items.height),
             "source": source,
-            "content": content.digest(rules, feedback, TIMESTAMP in frame.columns),
+            "content": content.digest(rules, feedback, timed),
             "category_names": category_names(content.items),
             "parent": parent,
         }
@@ -124,8 +127,6 @@ class Datasets:
         ``events`` has event_id, user_id, item_id, timestamp (ISO text or datetimes) and weight. Events that
         cannot be used join the rejects, with a reason. Where nothing is new, ``base`` is returned.
         """
-        from interactions.extension import extended_tables  # noqa: PLC0415 - it needs the readers
-
         tables = extended_tables(base, events)
         if tables is None:
             return base
