@@ -12,7 +12,15 @@ from pathlib import Path
 from typing import Annotated, Any, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from topshelf.errors import SettingsError
 
@@ -38,12 +46,16 @@ class Settings(BaseModel):
     )
     log_level: str = Field("INFO", description="level of every log")
 
+    redis_port: Port = Field(
+        6390, description="port of the embedded Redis, where no URL names another server"
+    )
     serving_url: SecretStr = Field(
-        SecretStr("redis://127.0.0.1:6390/0"), description="Redis that holds shelves, pointers and recent items"
+        SecretStr(""),
+        description="Redis that holds shelves, pointers and recent items; the embedded one where empty",
     )
     durable_url: SecretStr = Field(
-        SecretStr("redis://127.0.0.1:6390/0"),
-        description="Redis (append-only file on) that holds the broker, jobs, events and the schedule",
+        SecretStr(""),
+        description="Redis (append-only file on) of broker, jobs, events, schedule; serving_url where empty",
     )
     key_prefix: str = Field("ts:", description="what every key starts with; one prefix is one catalogue")
 
@@ -53,7 +65,9 @@ class Settings(BaseModel):
     flower_host: str = Field("127.0.0.1", description="address Flower binds to")
     flower_port: Port = Field(5555, description="port of Flower")
     flower_user: str = Field("topshelf", description="user of Flower's basic auth")
-    flower_password: SecretStr = Field(SecretStr(""), description="password of Flower; made up by `up` where empty")
+    flower_password: SecretStr = Field(
+        SecretStr(""), description="password of Flower; made up by `up` where empty"
+    )
 
     tokens_read: Tokens = Field((), description="bearer tokens that may read recommendations")
     tokens_events: Tokens = Field((), description="bearer tokens that may also send events")
@@ -64,15 +78,21 @@ class Settings(BaseModel):
     users_per_bucket: int = Field(100, ge=1, le=500, description="users that share one Redis hash")
     chunk_users: int = Field(10_000, ge=1, description="users scored by one precompute task")
     recent_ttl_seconds: int = Field(30 * 86_400, ge=60, description="how long a user's recent items are kept")
-    events_limit: int = Field(5_000_000, ge=1, description="undrained events above which POST /events answers 503")
+    events_limit: int = Field(
+        5_000_000, ge=1, description="undrained events above which POST /events answers 503"
+    )
     job_retention_days: int = Field(30, ge=1, description="how long job records are kept")
-    retire_after_seconds: int = Field(60, ge=1, description="how long a generation stays after it left the pointer")
+    retire_after_seconds: int = Field(
+        60, ge=1, description="how long a generation stays after it left the pointer"
+    )
 
     models: Names = Field(
         ("popular", "popular_in_category", "item_knn", "als"), description="models the nightly run recomputes"
     )
     reject_share: float = Field(0.05, ge=0, le=1, description="share of bad rows above which an ingest fails")
-    test_share: float = Field(0.2, gt=0, lt=1, description="end of each user's time line held out for the gate")
+    test_share: float = Field(
+        0.2, gt=0, lt=1, description="end of each user's time line held out for the gate"
+    )
     gate_tolerance: float = Field(
         0.02, ge=0, lt=1, description="share of the live configuration's NDCG@10 a candidate may lose"
     )
@@ -87,12 +107,28 @@ class Settings(BaseModel):
 
     nightly_cron: str = Field("0 3 * * *", description="when the nightly pipeline starts; empty turns it off")
     nightly_timezone: str = Field("UTC", description="time zone of the nightly cron")
-    lease_seconds: int = Field(60, ge=1, description="how long a silent task keeps its work before it is re-sent")
-    reconcile_seconds: float = Field(15, gt=0, description="how often stalled work and old generations are looked for")
+    lease_seconds: int = Field(
+        60, ge=1, description="how long a silent task keeps its work before it is re-sent"
+    )
+    reconcile_seconds: float = Field(
+        15, gt=0, description="how often stalled work and old generations are looked for"
+    )
     drain_seconds: float = Field(120, gt=0, description="how often events are drained into Parquet segments")
     task_limit_seconds: int = Field(6 * 3600, ge=60, description="hard limit of one task")
 
     neptune_project: str = Field("topshelf/local", description="project runs are logged under, offline")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_server_by_default(cls, raw: dict[str, Any]) -> dict[str, Any]:
+        port = raw.get("redis_port") or cls.model_fields["redis_port"].default
+        serving = raw.get("serving_url") or SecretStr(embedded_url(port))
+        return raw | {"serving_url": serving, "durable_url": raw.get("durable_url") or serving}
+
+    @field_validator("data_dir", "cache_dir")
+    @classmethod
+    def _absolute(cls, folder: Path) -> Path:
+        return folder.expanduser().absolute()
 
     @field_validator("nightly_timezone")
     @classmethod
@@ -155,19 +191,34 @@ class Settings(BaseModel):
         try:
             settings = cls(**raw)
         except ValidationError as error:
-            faults += [_fault(problem["loc"], problem["msg"]) for problem in error.errors(include_input=False)]
+            faults += [
+                _fault(problem["loc"], problem["msg"]) for problem in error.errors(include_input=False)
+            ]
         if faults:
-            raise SettingsError("the settings are not usable:\n" + "\n".join(f"  {fault}" for fault in faults))
+            raise SettingsError(
+                "the settings are not usable:\n" + "\n".join(f"  {fault}" for fault in faults)
+            )
         return settings
 
     def to_environment(self) -> dict[str, str]:
         """The variables that make a child process read these very settings (secrets in the clear)."""
         return {PREFIX + name.upper(): _text(getattr(self, name)) for name in type(self).model_fields}
 
+    @property
+    def embedded_redis(self) -> bool:
+        """Whether no other server is named: both roles are on the embedded one."""
+        own = embedded_url(self.redis_port)
+        return self.serving_url.get_secret_value() == own == self.durable_url.get_secret_value()
+
     @cached_property
     def threads_per_process(self) -> int:
         """Threads each worker process may use: the setting, or an equal share of the cores."""
         return self.threads or max(1, (os.cpu_count() or 1) // self.worker_processes)
+
+
+def embedded_url(port: int | str) -> str:
+    """URL of the embedded Redis."""
+    return f"redis://127.0.0.1:{port}/0"
 
 
 def process_environment() -> dict[str, str]:

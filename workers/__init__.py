@@ -1,0 +1,1 @@
+"""Celery workers: train, evaluate, precompute, publish, and the schedule that starts them."""

@@ -1,0 +1,48 @@
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
+DEMO_EXTRAS := api,control,train,local
+TEST_EXTRAS := $(DEMO_EXTRAS),track,dev
+
+ifneq ($(wildcard ../shared/data),)
+export TOPSHELF_TEST_DATA ?= $(abspath ../shared/data)
+endif
+
+.PHONY: demo test check format clean help
+
+help: ## say what can be made
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
+
+demo: $(VENV)/demo.done ## install, then run the whole system on MovieLens-100K until Ctrl-C
+	$(BIN)/topshelf demo $(DEMO_ARGS)
+
+test: $(VENV)/test.done ## run the whole suite against a real Redis that it starts itself
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+check: $(VENV)/test.done ## ruff, mypy --strict, import-linter
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/test.done ## format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean: ## remove the environment, caches and the demo's data
+	rm -rf $(VENV) .cache .topshelf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo 'Python 3.11 or later is wanted: make PYTHON=python3.11 …'; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/demo.done: $(BIN)/python pyproject.toml constraints.txt
+	@echo 'installing (half a minute) …'
+	$(PIP) --editable '.[$(DEMO_EXTRAS)]'
+	@touch $@
+
+$(VENV)/test.done: $(VENV)/demo.done
+	@echo 'installing the development tools …'
+	$(PIP) --editable '.[$(TEST_EXTRAS)]'
+	@touch $@

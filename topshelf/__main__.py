@@ -1,0 +1,5 @@
+"""``python -m topshelf``."""
+
+from topshelf.cli import main
+
+main()

@@ -1,0 +1,91 @@
+"""The command's root: its help, its errors and its exit codes."""
+
+import json
+import logging
+import sys
+from typing import Any
+
+import typer
+from rich.console import Console
+from typer.core import TyperGroup
+
+from topshelf.errors import (
+    DataError,
+    JobError,
+    ModelError,
+    ServiceError,
+    SettingsError,
+    StoreError,
+    TopshelfError,
+)
+
+EXIT_CODES: tuple[tuple[type[TopshelfError], int], ...] = (
+    (SettingsError, 2),
+    (DataError, 3),
+    (ModelError, 4),
+    (StoreError, 5),
+    (JobError, 6),
+    (ServiceError, 7),
+)
+OTHER_ERROR = 1
+
+EPILOG = (
+    "Exit codes: 0 done, 1 other error, 2 wrong arguments or settings, 3 data, 4 model, 5 Redis, "
+    "6 a job failed or was cancelled, 7 a service did not start. "
+    "Settings are environment variables that start with TOPSHELF_."
+)
+
+console = Console()
+error_console = Console(stderr=True)
+
+
+class Commands(TyperGroup):
+    """Turns every error of ours into one message and the exit code of its kind."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except TopshelfError as error:
+            show_error(error)
+            raise typer.Exit(exit_code(error)) from error
+
+
+app = typer.Typer(
+    name="topshelf",
+    cls=Commands,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    epilog=EPILOG,
+    help="Recommendation lists trained by Celery workers, stocked in Redis and handed out by a light reader.",
+)
+
+
+def exit_code(error: TopshelfError) -> int:
+    """The exit code of an error's kind."""
+    return next((code for kind, code in EXIT_CODES if isinstance(error, kind)), OTHER_ERROR)
+
+
+def show_error(error: TopshelfError) -> None:
+    """Print an error to stderr: JSON where ``--json`` was asked for, text otherwise."""
+    if "--json" in sys.argv:
+        shape = {"errors": [{"error_key": error.key, "error_message": str(error), "error_loc": None}]}
+        sys.stderr.write(json.dumps(shape) + "\n")
+        return
+    error_console.print(f"[bold red]error[/] [dim]{error.key}[/]", highlight=False)
+    error_console.print(str(error), markup=False, highlight=False)
+
+
+def print_json(value: Any) -> None:
+    """Print a value as one line of JSON."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, default=str) + "\n")
+
+
+def main() -> None:
+    """Run the command."""
+    # Each module registers its commands; their libraries are imported when a command runs.
+    from topshelf.cli import data, demo, jobs, services, shelves  # noqa: F401
+
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    app()

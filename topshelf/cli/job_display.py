@@ -1,0 +1,94 @@
+"""Jobs on a terminal: live bars while they run, one line a change where nobody looks at a terminal."""
+
+import time
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from store.jobs import Job, Jobs
+
+POLL_SECONDS = 0.2
+PATIENCE_SECONDS = 20.0
+FINAL_STATES = frozenset({"succeeded", "failed", "cancelled"})
+
+
+def watch_jobs(jobs: Jobs, job_ids: Sequence[str], console: Console) -> list[Job]:
+    """Show jobs until all are over; returns their last records in the order asked for."""
+    watcher = _Bars(console) if console.is_terminal else _Lines(console)
+    started = time.monotonic()
+    warned = False
+    with watcher:
+        while True:
+            records = [jobs.get(job_id) for job_id in job_ids]
+            for record in records:
+                watcher.show(record)
+            if all(record.state in FINAL_STATES for record in records):
+                return records
+            untouched = all(record.state == "queued" for record in records)
+            if untouched and not warned and time.monotonic() - started > PATIENCE_SECONDS:
+                warned = True
+                console.print(
+                    "No worker has taken the job yet: is `topshelf up` or `topshelf worker` running?"
+                )
+            time.sleep(POLL_SECONDS)
+
+
+def status_line(job: Job) -> str:
+    """Where a job stands, in a few words."""
+    if job.error:
+        return f"{job.state}: {job.error['error_message']}"
+    if job.state == "running":
+        return f"{job.stage}: {job.message}" if job.message else job.stage
+    return job.message if job.state == "succeeded" and job.message else job.state
+
+
+class _Bars:
+    def __init__(self, console: Console) -> None:
+        self._progress = Progress(
+            TextColumn("[bold]{task.description:<20}"),
+            BarColumn(bar_width=30),
+            TaskProgressColumn(),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[status]}", markup=False),
+            console=console,
+        )
+        self._tasks: dict[str, TaskID] = {}
+
+    def __enter__(self) -> "_Bars":
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def show(self, job: Job) -> None:
+        if job.id not in self._tasks:
+            self._tasks[job.id] = self._progress.add_task(job.model, total=1.0, status="")
+        task = self._tasks[job.id]
+        over = job.state in FINAL_STATES
+        self._progress.update(task, completed=job.progress, status=status_line(job))
+        if over:
+            self._progress.stop_task(task)
+
+
+class _Lines:
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._shown: dict[str, tuple[str, str]] = {}
+
+    def __enter__(self) -> "_Lines":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def show(self, job: Job) -> None:
+        place = (job.state, job.stage)
+        if self._shown.get(job.id) != place:
+            self._shown[job.id] = place
+            self._console.print(
+                f"{job.model:<20} {job.progress:4.0%} {status_line(job)}",
+                markup=False,
+                highlight=False,
+                soft_wrap=True,
+            )

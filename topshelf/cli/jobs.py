@@ -1,0 +1,121 @@
+"""Commands that enqueue, watch and cancel jobs."""
+
+import json
+from typing import Annotated, Any
+
+import typer
+
+from topshelf.cli.application import app, console, print_json
+from topshelf.cli.options import DatasetVersion, Detach, Json, ModelName, Params
+from topshelf.errors import InvalidConfig, JobFailed
+from topshelf.settings import Settings
+
+PANEL = "Jobs"
+
+
+@app.command(rich_help_panel=PANEL)
+def train(
+    model: ModelName,
+    param: Params = None,
+    dataset: DatasetVersion = None,
+    detach: Detach = False,
+    as_json: Json = False,
+) -> None:
+    """Train a model, compare it with the live one and keep the better as an artifact; publishes nothing."""
+    _run("train", model, param, dataset, detach=detach, as_json=as_json)
+
+
+@app.command(rich_help_panel=PANEL)
+def pipeline(
+    model: ModelName,
+    param: Params = None,
+    dataset: DatasetVersion = None,
+    detach: Detach = False,
+    as_json: Json = False,
+) -> None:
+    """Train, evaluate, precompute and publish a model: what the nightly run does."""
+    _run("pipeline", model, param, dataset, detach=detach, as_json=as_json)
+
+
+@app.command(rich_help_panel=PANEL)
+def jobs(
+    job_id: Annotated[str | None, typer.Argument(help="Show this job whole.")] = None,
+    state: Annotated[str | None, typer.Option(help="Only jobs in this state, such as running.")] = None,
+    model: Annotated[str | None, typer.Option(help="Only jobs of this model.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="How many at the most, newest first.")] = 20,
+    cancel: Annotated[bool, typer.Option("--cancel", help="Ask the job to stop at its next step.")] = False,
+    as_json: Json = False,
+) -> None:
+    """List jobs, show one, or cancel one."""
+    from dataclasses import asdict
+
+    from topshelf.cli.job_display import status_line
+    from topshelf.cli.tables import listing
+    from workers.runtime import Runtime
+
+    records = Runtime(Settings.from_environment()).jobs
+    if cancel and job_id is None:
+        raise typer.BadParameter("name the job to cancel")
+    if job_id is not None:
+        job = records.request_cancel(job_id) if cancel else records.get(job_id)
+        print_json(asdict(job)) if as_json else console.print_json(data=asdict(job), default=str)
+        return
+    found = records.list(limit=limit, state=state, model=model)
+    if as_json:
+        print_json([asdict(job) for job in found])
+        return
+    rows = [
+        (job.id, job.kind, job.model, job.state, f"{job.progress:.0%}", status_line(job)) for job in found
+    ]
+    console.print(listing(("job", "kind", "model", "state", "done", "status"), rows))
+
+
+def parse_params(params: list[str] | None) -> dict[str, Any]:
+    """``["factors=64"]`` → ``{"factors": 64}``; values are JSON where they can be, text otherwise.
+
+    Raises:
+        InvalidConfig: a parameter is not of the form NAME=VALUE.
+    """
+    parsed: dict[str, Any] = {}
+    for param in params or []:
+        name, sign, text = param.partition("=")
+        if not sign or not name:
+            raise InvalidConfig(f"a hyper-parameter is written NAME=VALUE, not {param!r}")
+        try:
+            parsed[name] = json.loads(text)
+        except json.JSONDecodeError:
+            parsed[name] = text
+    return parsed
+
+
+def _run(
+    kind: str, model: str, param: list[str] | None, dataset: str | None, *, detach: bool, as_json: bool
+) -> None:
+    from dataclasses import asdict
+
+    from models.registry import create_model
+    from topshelf.cli.application import error_console
+    from topshelf.cli.job_display import watch_jobs
+    from topshelf.cli.tables import metrics_table
+    from workers.celery_app import create_app
+    from workers.dispatch import Dispatcher
+    from workers.runtime import Runtime
+
+    settings = Settings.from_environment()
+    runtime = Runtime(settings)
+    config = parse_params(param)
+    create_model(model, config)
+    version = runtime.datasets.open(dataset).version if dataset else runtime.datasets.latest().version
+    job, _ = runtime.jobs.create(kind, model, params={"config": config, "dataset": version})
+    Dispatcher(create_app(settings)).start(job.id)
+    if not detach:
+        [job] = watch_jobs(runtime.jobs, [job.id], error_console if as_json else console)
+    if as_json:
+        print_json(asdict(job))
+    elif detach:
+        console.print(f"job {job.id} is queued; watch it with: topshelf jobs {job.id}")
+    elif job.metrics:
+        console.print(metrics_table(f"{job.model} on {job.dataset}", {job.model: job.metrics}))
+    if job.state in {"failed", "cancelled"}:
+        reason = job.error["error_message"] if job.error else "no reason is known"
+        raise JobFailed(f"job {job.id} {job.state}: {reason}\nsee {settings.data_dir}/logs/worker.log")

@@ -1,0 +1,102 @@
+"""Commands that run services: all of them on one machine, or one each for images and supervisors."""
+
+import os
+import signal
+import sys
+import threading
+from typing import Annotated
+
+import typer
+
+from topshelf.cli.application import app, console
+from topshelf.errors import SettingsError
+from topshelf.settings import Settings, process_environment
+
+PANEL = "Services"
+
+
+@app.command(rich_help_panel=PANEL)
+def up() -> None:
+    """Run everything on this machine: Redis, a worker, beat, Flower and the reader; Ctrl-C stops all.
+
+    A Redis is started here unless TOPSHELF_SERVING_URL or TOPSHELF_DURABLE_URL name one.
+    """
+    from topshelf.local.system import local_system
+
+    settings = Settings.from_environment()
+    console.print("starting Redis, worker, beat, Flower and the reader …")
+    with local_system(settings, say) as system:
+        console.print(system.addresses(), highlight=False, soft_wrap=True)
+        console.print("Ctrl-C stops everything.")
+        wait_for_interrupt()
+        console.print("stopping …")
+
+
+@app.command(rich_help_panel=PANEL)
+def api() -> None:
+    """Run the reader (needs the api extra only)."""
+    from api.server import run
+
+    run(Settings.from_environment())
+
+
+@app.command(rich_help_panel=PANEL)
+def worker(
+    queues: Annotated[
+        str | None, typer.Option(help="Queues to take, separated by commas: gpu, cpu, io; all by default.")
+    ] = None,
+) -> None:
+    """Run a Celery worker."""
+    settings = Settings.from_environment(queues=tuple(queues.split(",")) if queues else None)
+    _celery(settings, "worker", "--queues", ",".join(settings.queues), "--loglevel", settings.log_level)
+
+
+@app.command(rich_help_panel=PANEL)
+def beat() -> None:
+    """Run the scheduler of the nightly pipeline, the reconciler and the event drain."""
+    settings = Settings.from_environment()
+    _celery(settings, "beat", "--loglevel", settings.log_level)
+
+
+@app.command(rich_help_panel=PANEL)
+def flower() -> None:
+    """Run Flower behind basic auth."""
+    settings = Settings.from_environment()
+    if not settings.flower_password.get_secret_value():
+        raise SettingsError("TOPSHELF_FLOWER_PASSWORD: Flower is not started without a password; set one")
+    folder = settings.data_dir / "flower"
+    folder.mkdir(parents=True, exist_ok=True)
+    _celery(
+        settings,
+        "flower",
+        f"--address={settings.flower_host}",
+        f"--port={settings.flower_port}",
+        "--persistent=True",
+        f"--db={folder / 'flower.db'}",
+        "--state_save_interval=60000",
+        "--max_tasks=10000",
+        f"--logging={settings.log_level.lower()}",
+        FLOWER_BASIC_AUTH=f"{settings.flower_user}:{settings.flower_password.get_secret_value()}",
+    )
+
+
+def say(line: str) -> None:
+    """Print what a supervisor has to say."""
+    console.print(line, highlight=False, markup=False)
+
+
+def wait_for_interrupt() -> None:
+    """Return at Ctrl-C or SIGTERM."""
+    interrupted = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: interrupted.set())
+    interrupted.wait()
+
+
+def _celery(settings: Settings, *arguments: str, **environ: str) -> None:
+    """Become Celery's own command, on the settings given; secrets go by the environment, not by argv."""
+    os.execve(  # noqa: S606 -- argv is ours
+        sys.executable,
+        [sys.executable, "-m", "celery", "--app", "workers.app", *arguments],
+        process_environment() | settings.to_environment() | environ,
+    )

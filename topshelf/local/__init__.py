@@ -1,0 +1,1 @@
+"""One machine: every service under one supervisor, and the demo that runs on it."""

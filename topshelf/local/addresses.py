@@ -1,0 +1,15 @@
+"""Where this machine's services are reached."""
+
+from topshelf.settings import Settings
+
+ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 -- compared, not bound
+
+
+def api_url(settings: Settings) -> str:
+    """Where the reader is reached from this machine."""
+    return f"http://{ANY_ADDRESS.get(settings.api_host, settings.api_host)}:{settings.api_port}"
+
+
+def flower_url(settings: Settings) -> str:
+    """Where Flower is reached from this machine."""
+    return f"http://{ANY_ADDRESS.get(settings.flower_host, settings.flower_host)}:{settings.flower_port}"

@@ -1,0 +1,40 @@
+"""Free ports for the demo, which should start on any machine."""
+
+import socket
+from collections.abc import Callable
+
+from store.embedded import free_port
+from topshelf.settings import Settings, embedded_url
+
+PORTS = {"api_port": "the reader", "flower_port": "Flower", "redis_port": "Redis"}
+
+
+def on_free_ports(settings: Settings, say: Callable[[str], None]) -> Settings:
+    """The settings with a free port in place of each one that is taken; says which were moved."""
+    moved: dict[str, int] = {}
+    for name, service in PORTS.items():
+        port = getattr(settings, name)
+        if name == "redis_port" and not settings.embedded_redis:
+            continue
+        if _is_taken(port):
+            moved[name] = free_port()
+            say(f"port {port} is taken, {service} uses {moved[name]}")
+    if not moved:
+        return settings
+    fields = settings.model_dump() | moved
+    if "redis_port" in moved:
+        fields |= {
+            "serving_url": embedded_url(moved["redis_port"]),
+            "durable_url": embedded_url(moved["redis_port"]),
+        }
+    return Settings(**fields)
+
+
+def _is_taken(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return True
+    return False

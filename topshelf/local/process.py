@@ -1,0 +1,116 @@
+"""A child process with a log of its own and a way to tell when it is ready."""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from topshelf.errors import ServiceError
+
+POLL_SECONDS = 0.05
+LOG_LINES = 8
+
+
+class Process:
+    """One service; started in a session of its own, so that Ctrl-C reaches the supervisor alone.
+
+    Args:
+        name: what logs and messages call it.
+        argv: the command.
+        environ: its whole environment.
+        log: file that its output is appended to.
+        is_ready: asked after the start until it says yes.
+        start_seconds: how long that may take.
+        stop_seconds: how long it has between the request to stop and the end.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        argv: Sequence[str],
+        *,
+        environ: Mapping[str, str],
+        log: Path,
+        is_ready: Callable[[], bool],
+        start_seconds: float = 60.0,
+        stop_seconds: float = 20.0,
+    ) -> None:
+        self.name = name
+        self.log = log
+        self._argv = list(argv)
+        self._environ = dict(environ)
+        self._is_ready = is_ready
+        self._start_seconds = start_seconds
+        self._stop_seconds = stop_seconds
+        self._child: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """Process id; None before the start."""
+        return self._child.pid if self._child else None
+
+    @property
+    def running(self) -> bool:
+        """Whether the process was started and has not ended."""
+        return self._child is not None and self._child.poll() is None
+
+    @property
+    def ended_with(self) -> str:
+        """How the process ended, in words."""
+        code = self._child.poll() if self._child else None
+        if code is None:
+            return "is running"
+        return f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+
+    def launch(self) -> None:
+        """Start the process without waiting for it."""
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        with self.log.open("ab") as log:
+            self._child = subprocess.Popen(  # noqa: S603 -- argv is ours
+                self._argv,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=self._environ,
+                start_new_session=True,
+            )
+
+    def wait_until_ready(self) -> None:
+        """Wait for the process to say that it is ready.
+
+        Raises:
+            ServiceError: it ended, or took too long; names the log and its last lines.
+        """
+        deadline = time.monotonic() + self._start_seconds
+        while not self._is_ready():
+            if not self.running:
+                raise ServiceError(f"{self.name} {self.ended_with}; see {self.log}:\n{self.last_lines()}")
+            if time.monotonic() > deadline:
+                raise ServiceError(
+                    f"{self.name} was not ready after {self._start_seconds:.0f} s; "
+                    f"see {self.log}:\n{self.last_lines()}"
+                )
+            time.sleep(POLL_SECONDS)
+
+    def ask_to_stop(self) -> None:
+        """Send SIGTERM; a process that is gone is fine."""
+        if self._child is not None and self.running:
+            self._child.terminate()
+
+    def stop(self) -> None:
+        """Ask the process to stop, then insist on its whole group."""
+        if self._child is None:
+            return
+        self.ask_to_stop()
+        try:
+            self._child.wait(self._stop_seconds)
+        except subprocess.TimeoutExpired:
+            os.killpg(self._child.pid, signal.SIGKILL)
+            self._child.wait()
+
+    def last_lines(self) -> str:
+        """The end of the log."""
+        lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
+        return "\n".join(lines[-LOG_LINES:])

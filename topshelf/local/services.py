@@ -1,0 +1,110 @@
+"""The services of one machine: Redis, a worker, beat, Flower and the reader."""
+
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from store.connection import connect
+from store.embedded import EmbeddedRedis
+from topshelf.errors import ServiceError, StoreError
+from topshelf.local.addresses import api_url, flower_url
+from topshelf.local.process import Process
+from topshelf.local.supervisor import Service
+from topshelf.settings import Settings, process_environment
+from workers.celery_app import create_app
+
+
+class RedisService:
+    """The embedded Redis as a supervised service."""
+
+    name = "redis"
+
+    def __init__(self, server: EmbeddedRedis) -> None:
+        self._server = server
+
+    @property
+    def running(self) -> bool:
+        return self._server.running
+
+    @property
+    def ended_with(self) -> str:
+        return f"is gone (see {self._server.log})"
+
+    def launch(self) -> None:
+        self._server.start()
+
+    def wait_until_ready(self) -> None:
+        self._server.start()
+
+    def ask_to_stop(self) -> None:
+        """Redis is stopped last, once nobody writes any more."""
+
+    def stop(self) -> None:
+        self._server.stop()
+
+
+class ExternalRedis(RedisService):
+    """A Redis that somebody else runs; it is only looked for."""
+
+    def __init__(self, *urls: str) -> None:
+        self._urls = urls
+
+    @property
+    def running(self) -> bool:
+        return True
+
+    def launch(self) -> None:
+        for url in self._urls:
+            try:
+                with connect(url) as client:
+                    client.ping()
+            except (StoreError, OSError) as error:
+                raise ServiceError(f"Redis does not answer at {without_password(url)}: {error}") from error
+
+    def wait_until_ready(self) -> None:
+        """It was there at the launch."""
+
+    def stop(self) -> None:
+        """Not ours to stop."""
+
+
+def local_services(settings: Settings, redis: RedisService) -> list[Service]:
+    """Everything ``topshelf up`` runs, in the order it is started."""
+    environ = process_environment() | settings.to_environment() | {"PYTHONUNBUFFERED": "1"}
+    logs = settings.data_dir / "logs"
+    celery = create_app(settings)
+    return [
+        redis,
+        _process("worker", logs, environ, lambda: bool(celery.control.ping(timeout=0.5))),
+        _process("beat", logs, environ, lambda: True),
+        _process("flower", logs, environ, lambda: answers(f"{flower_url(settings)}/healthcheck")),
+        _process("api", logs, environ, lambda: answers(f"{api_url(settings)}/health/live")),
+    ]
+
+
+def answers(url: str) -> bool:
+    """Whether a GET of ``url`` is answered with a success within a second."""
+    try:
+        with urllib.request.urlopen(url, timeout=1) as answer:  # noqa: S310 -- our own address
+            return bool(answer.status < 400)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def without_password(url: str) -> str:
+    """A Redis URL as logs may show it."""
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+
+
+def _process(name: str, logs: Path, environ: dict[str, str], is_ready: Callable[[], bool]) -> Process:
+    return Process(
+        name,
+        [sys.executable, "-m", "topshelf", name],
+        environ=environ,
+        log=logs / f"{name}.log",
+        is_ready=is_ready,
+    )

@@ -1,0 +1,65 @@
+"""The whole system on one machine, for ``topshelf up`` and the demo."""
+
+import fcntl
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from store.embedded import EmbeddedRedis
+from topshelf.errors import ServiceError
+from topshelf.local.addresses import api_url, flower_url
+from topshelf.local.credentials import Credentials, with_credentials
+from topshelf.local.services import ExternalRedis, RedisService, local_services
+from topshelf.local.supervisor import Supervisor
+from topshelf.settings import Settings
+
+
+@dataclass(frozen=True)
+class LocalSystem:
+    """A running system: the settings its services use, and what it is entered with."""
+
+    settings: Settings
+    credentials: Credentials
+
+    def addresses(self) -> str:
+        """Where everything is, with a ready-to-paste call."""
+        api, flower = api_url(self.settings), flower_url(self.settings)
+        return (
+            f"reader   {api}/docs\n"
+            f"Flower   {flower}  (user {self.settings.flower_user}, password {self.credentials.flower})\n"
+            f"logs     {self.settings.data_dir / 'logs'}\n"
+            f"tokens   {self.settings.data_dir / 'credentials.json'}\n\n"
+            f'curl -i -H "Authorization: Bearer {self.credentials.read}" {api}/reco/als/1'
+        )
+
+
+@contextmanager
+def local_system(settings: Settings, say: Callable[[str], None]) -> Iterator[LocalSystem]:
+    """Run the system around a block.
+
+    Raises:
+        ServiceError: another system runs in this data folder, or a service does not start; names its log.
+    """
+    settings, credentials = with_credentials(settings)
+    with _only_one(settings.data_dir):
+        redis: RedisService
+        if settings.embedded_redis:
+            redis = RedisService(EmbeddedRedis(settings.data_dir / "redis", settings.redis_port))
+        else:
+            redis = ExternalRedis(
+                settings.serving_url.get_secret_value(), settings.durable_url.get_secret_value()
+            )
+        with Supervisor(local_services(settings, redis), say):
+            yield LocalSystem(settings, credentials)
+
+
+@contextmanager
+def _only_one(folder: Path) -> Iterator[None]:
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "system.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise ServiceError(f"another `topshelf up` or `demo` runs in {folder}; stop it first") from error
+        yield

@@ -1,0 +1,40 @@
+"""Whether a job may start: its model, its dataset, its lock."""
+
+from store.jobs import Job
+
+from models.registry import create_model
+from topshelf.errors import ModelOnHold
+from workers.runtime import Runtime
+from workers.stage import lock_seconds
+
+
+def admit(runtime: Runtime, job: Job) -> Job:
+    """Check a job before its first stage, and pin the dataset version it works on; may be repeated.
+
+    Raises:
+        UnknownModel, InvalidConfig: the model or a hyper-parameter does not exist.
+        DatasetNotFound: nothing was ingested yet, or not this version.
+        ArtifactNotFound: a precompute job names an artifact that does not exist.
+        ModelOnHold: somebody rolled the model back and has not released it.
+        LockHeld: another job publishes this model; the message names it.
+    """
+    params = job.params
+    create_model(job.model, params.get("config"))
+    if job.kind == "precompute":
+        artifact = params.get("artifact") or _newest_artifact(runtime, job.model)
+        manifest = runtime.artifacts.manifest(artifact)
+        runtime.jobs.update(job.id, artifact=artifact, dataset=manifest.dataset, metrics=manifest.metrics)
+    elif not job.dataset:
+        wanted = params.get("dataset")
+        dataset = runtime.datasets.open(wanted) if wanted else runtime.datasets.latest()
+        runtime.jobs.update(job.id, dataset=dataset.version)
+    if job.kind != "train":
+        if runtime.generations.held_since(job.model):
+            raise ModelOnHold(f"{job.model} was rolled back; run: topshelf release {job.model}")
+        runtime.lock.acquire(job.model, job.id, lock_seconds(runtime))
+    return runtime.jobs.get(job.id)
+
+
+def _newest_artifact(runtime: Runtime, model: str) -> str:
+    manifests = runtime.artifacts.list(model)
+    return manifests[0].id if manifests else f"{model}-none"

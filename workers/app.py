@@ -1,0 +1,6 @@
+"""Entry point of Celery's own commands: ``celery -A workers.app worker``."""
+
+from topshelf.settings import Settings
+from workers.celery_app import create_app
+
+app = create_app(Settings.from_environment())

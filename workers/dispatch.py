@@ -1,0 +1,43 @@
+"""Sending a job's stages and chunks to their queues, and asking how much waits there."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from store.jobs import Job
+
+from models.registry import model_class
+from store.dispatch import CHUNK_TASK, QUEUE_OF_STAGE, START_QUEUE, START_TASK, TASK_OF_STAGE
+
+
+@dataclass(frozen=True)
+class Dispatcher:
+    """Sends messages that hold ids only.
+
+    Attributes:
+        app: the Celery app.
+    """
+
+    app: Any
+
+    def start(self, job_id: str) -> None:
+        """Send the first task of a job, which checks that it may start."""
+        self.app.send_task(START_TASK, args=[job_id], queue=START_QUEUE)
+
+    def stage(self, job: Job, stage: str) -> None:
+        """Send one stage of a job."""
+        self.app.send_task(TASK_OF_STAGE[stage], args=[job.id], queue=queue_of(job.model, stage))
+
+    def chunk(self, job: Job, generation: str, chunk: int) -> None:
+        """Send one chunk of a generation, a range of buckets, for any worker."""
+        queue = queue_of(job.model, "precompute_chunk")
+        self.app.send_task(CHUNK_TASK, args=[job.id, generation, chunk], queue=queue)
+
+    def waiting(self, queue: str) -> int:
+        """How many messages nobody has taken from a queue yet."""
+        with self.app.connection_for_write() as connection, connection.channel() as channel:
+            return int(channel.queue_declare(queue=queue, passive=False).message_count)
+
+
+def queue_of(model: str, stage: str) -> str:
+    """The queue of a stage: what computes goes where the model wants it, the rest to ``io``."""
+    return QUEUE_OF_STAGE.get(stage) or model_class(model).queue

@@ -1,0 +1,67 @@
+"""What a task works with: settings, stores and folders, opened at first use in each process."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from store.blobs import Blobs
+from store.events import EventLog
+from store.jobs import Jobs
+from store.locks import ModelLock
+
+from interactions.datasets import Datasets
+from models.artifacts import Artifacts
+from store.connection import connect
+from store.generations import Generations
+from store.keys import Keys
+from topshelf.settings import Settings
+
+if TYPE_CHECKING:
+    import redis
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """One process's view of the system; holds no state that another process would miss."""
+
+    settings: Settings
+
+    @cached_property
+    def keys(self) -> Keys:
+        return Keys(self.settings.key_prefix)
+
+    @cached_property
+    def serving(self) -> "redis.Redis":
+        return connect(self.settings.serving_url.get_secret_value())
+
+    @cached_property
+    def durable(self) -> "redis.Redis":
+        return connect(self.settings.durable_url.get_secret_value())
+
+    @cached_property
+    def jobs(self) -> Jobs:
+        return Jobs(self.durable, self.keys, self.settings.job_retention_days)
+
+    @cached_property
+    def generations(self) -> Generations:
+        return Generations(self.serving, self.keys)
+
+    @cached_property
+    def lock(self) -> ModelLock:
+        return ModelLock(self.serving, self.keys)
+
+    @cached_property
+    def blobs(self) -> Blobs:
+        return Blobs(self.serving)
+
+    @cached_property
+    def events(self) -> EventLog:
+        return EventLog(self.durable, self.keys, self.settings.events_limit)
+
+    @cached_property
+    def datasets(self) -> Datasets:
+        return Datasets(self.settings.data_dir / "datasets")
+
+    @cached_property
+    def artifacts(self) -> Artifacts:
+        return Artifacts(self.settings.data_dir / "artifacts")

@@ -1,0 +1,143 @@
+"""One stage of a job, run under a lease: begun once, kept alive, cancelled between steps, ended in one way.
+
+A worker that dies leaves its lease to run out; the reconciler then sends the stage again, to any worker.
+Every stage is written so that doing it twice does no harm.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from store.jobs import STAGES, Job
+
+from topshelf.errors import JobCancelled, StoreUnavailable, TopshelfError
+from workers.dispatch import Dispatcher
+from workers.runtime import Runtime
+
+log = logging.getLogger(__name__)
+
+REPORT_EVERY_SECONDS = 0.5
+STAGE_SHARES = {"train": 3.0, "evaluate": 3.0, "precompute": 3.0, "publish": 1.0}
+
+
+@dataclass
+class Stage:
+    """What the work of a stage sees: its job, a way to report progress, and to be told to stop."""
+
+    runtime: Runtime
+    job: Job
+    name: str
+    _reported: float = field(default=0.0, init=False)
+
+    def report(self, share: float, message: str) -> None:
+        """Record how far the stage is (0 to 1); a few times a second at the most.
+
+        Raises:
+            JobCancelled: when somebody asked for the job to be cancelled.
+        """
+        now = time.monotonic()
+        if now - self._reported < REPORT_EVERY_SECONDS:
+            return
+        self._reported = now
+        if self.runtime.jobs.is_cancelling(self.job.id):
+            raise JobCancelled(f"job {self.job.id} was cancelled during {self.name}")
+        self.runtime.jobs.update(self.job.id, progress=overall(self.job, self.name, share), message=message)
+
+
+def overall(job: Job, stage: str, share: float) -> float:
+    """The share of the whole job that is done when ``share`` of ``stage`` is."""
+    stages = STAGES[job.kind]
+    total = sum(STAGE_SHARES[name] for name in stages)
+    before = sum(STAGE_SHARES[name] for name in stages[: stages.index(stage)])
+    return (before + STAGE_SHARES[stage] * min(max(share, 0.0), 1.0)) / total
+
+
+def run_stage(
+    runtime: Runtime, dispatch: Dispatcher, job_id: str, name: str, work: Callable[[Stage], bool]
+) -> None:
+    """Run ``work`` as the stage ``name`` of a job, unless another delivery is at it or it is past.
+
+    ``work`` returns whether the stage is over; where it is not (chunks are under way) the job waits in it.
+    A server that cannot be reached leaves the stage to the reconciler; every other error ends the job.
+    """
+    if not runtime.jobs.begin_stage(job_id, name, runtime.settings.lease_seconds):
+        log.info("job %s: %s is done, or somebody is at it", job_id, name)
+        return
+    job = runtime.jobs.get(job_id)
+    log.info("job %s: %s begins (attempt %d)", job_id, name, job.attempts)
+    try:
+        with kept_alive(runtime, job):
+            over = work(Stage(runtime, job, name))
+    except JobCancelled as cancelled:
+        end_job(runtime, job_id, "cancelled", cancelled)
+    except StoreUnavailable:
+        log.warning("job %s: %s lost its server and will be sent again", job_id, name, exc_info=True)
+        raise
+    except TopshelfError as error:
+        log.warning("job %s: %s failed: %s", job_id, name, error)
+        end_job(runtime, job_id, "failed", error)
+    except Exception as error:
+        end_job(runtime, job_id, "failed", error)
+        raise
+    else:
+        if over:
+            go_on(runtime, dispatch, job_id, name)
+
+
+def go_on(runtime: Runtime, dispatch: Dispatcher, job_id: str, done: str) -> None:
+    """Move a job past the stage ``done``: send its next one, or end it well."""
+    job = runtime.jobs.get(job_id)
+    stages = STAGES[job.kind]
+    position = stages.index(done) + 1
+    if position == len(stages):
+        end_job(runtime, job_id, "succeeded")
+    elif runtime.jobs.advance(job_id, done, stages[position]):
+        dispatch.stage(runtime.jobs.get(job_id), stages[position])
+
+
+def end_job(runtime: Runtime, job_id: str, state: str, error: Exception | None = None) -> None:
+    """End a job, give back its lock and close the generation it leaves behind."""
+    job = runtime.jobs.get(job_id)
+    described = None
+    if error is not None:
+        key = error.key if isinstance(error, TopshelfError) else "unexpected_error"
+        described = {"error_key": key, "error_message": str(error) or type(error).__name__}
+        if job.generation:
+            runtime.generations.fail(job.model, job.generation, str(error))
+    if runtime.jobs.finish(job_id, state, error=described):
+        log.info("job %s: %s%s", job_id, state, f" ({error})" if error else "")
+    runtime.lock.release(job.model, job_id)
+
+
+@contextmanager
+def kept_alive(runtime: Runtime, job: Job, beat: Callable[[], object] | None = None) -> Iterator[None]:
+    """Renew a job's lease and lock (or whatever ``beat`` renews) from a thread while the block runs."""
+    lease_seconds = runtime.settings.lease_seconds
+    done = threading.Event()
+
+    def renew() -> None:
+        while not done.wait(lease_seconds / 3):
+            try:
+                if beat is not None:
+                    beat()
+                else:
+                    runtime.jobs.heartbeat(job.id, lease_seconds)
+                runtime.lock.renew(job.model, job.id, lock_seconds(runtime))
+            except StoreUnavailable:
+                log.warning("job %s: its lease could not be renewed", job.id)
+
+    thread = threading.Thread(target=renew, name=f"lease-{job.id}", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
+def lock_seconds(runtime: Runtime) -> float:
+    """How long a model's lock outlives the last sign of life of the job that holds it."""
+    return 3 * runtime.settings.lease_seconds + 2 * runtime.settings.reconcile_seconds

@@ -1,0 +1,29 @@
+"""The first task of every job: check that it may start, then send its first stage."""
+
+import logging
+
+from store.jobs import STAGES
+
+from topshelf.errors import StoreUnavailable, TopshelfError
+from workers.admission import admit
+from workers.dispatch import Dispatcher
+from workers.runtime import Runtime
+from workers.stage import end_job
+
+log = logging.getLogger(__name__)
+
+
+def pipeline(runtime: Runtime, dispatch: Dispatcher, job_id: str) -> None:
+    """Start a job of any kind (train, precompute, pipeline); refuses what cannot end well."""
+    job = runtime.jobs.get(job_id)
+    if job.state != "queued":
+        log.info("job %s is %s, not started again", job_id, job.state)
+        return
+    try:
+        job = admit(runtime, job)
+    except StoreUnavailable:
+        raise
+    except TopshelfError as error:
+        end_job(runtime, job_id, "failed", error)
+        return
+    dispatch.stage(job, STAGES[job.kind][0])

@@ -1,0 +1,60 @@
+"""Stage publish: verify a whole generation, compare a sample with the model, flip the pointer."""
+
+import numpy as np
+
+from store.rows import unpack_row
+from store.stocked import read_rows
+from topshelf.errors import GenerationIncomplete
+from workers.dispatch import Dispatcher
+from workers.loading import load_shelf
+from workers.runtime import Runtime
+from workers.scoring import score_users
+from workers.stage import Stage, run_stage
+
+SAMPLE_USERS = 64
+
+
+def publish(runtime: Runtime, dispatch: Dispatcher, job_id: str) -> None:
+    """Publish a job's generation; refused when a later run has overtaken it or a rollback holds the model."""
+    run_stage(runtime, dispatch, job_id, "publish", _publish)
+
+
+def _publish(stage: Stage) -> bool:
+    runtime, job = stage.runtime, stage.job
+    stage.report(0.0, "verifying")
+    generation = runtime.generations.get(job.model, job.generation)
+    if generation.state in {"building", "ready"}:
+        runtime.generations.verify(job.model, generation.id)
+        compare_sample(runtime, job.model, generation.id)
+        runtime.generations.publish(job.model, generation.id, generation.fence)
+    published = runtime.generations.get(job.model, generation.id)
+    runtime.jobs.update(
+        job.id,
+        progress=1.0,
+        message=f"generation {published.id} is live",
+        result={"generation": published.id, "users": published.n_users, "replaces": published.replaces},
+    )
+    return True
+
+
+def compare_sample(runtime: Runtime, model: str, generation_id: str) -> None:
+    """Score a sample of users anew and compare it with what stands in Redis.
+
+    Raises:
+        GenerationIncomplete: when a stored row is not the model's list.
+    """
+    generation = runtime.generations.get(model, generation_id)
+    if generation.layout == "segments":
+        return
+    shelf = load_shelf(runtime, generation.artifact)
+    users = np.unique(np.linspace(0, generation.n_users - 1, SAMPLE_USERS).astype(np.int64))
+    expected = score_users(shelf, users, generation.k_store).items
+    all_keys = shelf.dataset.users.keys()
+    user_keys = [all_keys[user] for user in users]
+    rows = read_rows(runtime.serving, runtime.keys, generation, user_keys)
+    for user_key, row, items in zip(user_keys, rows, expected, strict=True):
+        if row is None or not np.array_equal(unpack_row(row, generation.id_width), items[items >= 0]):
+            raise GenerationIncomplete(
+                f"{model} generation {generation_id}: the list of user {user_key.decode()} in Redis "
+                "is not the model's; nothing was published"
+            )
