@@ -1,0 +1,76 @@
+"""Removal of generations that nobody can be reading any more."""
+
+from collections.abc import Iterator
+
+import redis
+
+from store import scripts
+from store.connection import store_errors
+from store.generation import Generation, Pointer
+from store.keys import Keys
+
+UNLINK_KEYS = 500
+"""Keys in one UNLINK; listpack hashes are freed on the spot, so that more of them stall the server."""
+
+
+@store_errors()
+def sweep_model(
+    client: redis.Redis,
+    keys: Keys,
+    generations: list[Generation],
+    pointer: Pointer | None,
+    *,
+    retire_after_seconds: float,
+    zombie_after_seconds: float,
+) -> int:
+    """Unlink failed and retired generations that are due; returns the keys unlinked.
+
+    The content goes ``retire_after_seconds`` after retirement. Content and record go after
+    ``zombie_after_seconds``, when no task that could still write there can be alive.
+    """
+    now = client.time()[0]
+    named = _named(generations, pointer)
+    unlinked = 0
+    for generation in generations:
+        if generation.state not in ("failed", "retired") or generation.id in named:
+            continue
+        age_seconds = now - generation.retired_at
+        record = keys.generation(generation.model, generation.id)
+        if not generation.swept and age_seconds >= retire_after_seconds:
+            unlinked += _unlink(client, _content(keys, generation))
+            scripts.run(client, "mark_swept", [record])
+        elif generation.swept and age_seconds >= zombie_after_seconds:
+            unlinked += _unlink(client, _content(keys, generation))
+            client.zrem(keys.generations(generation.model), generation.id)
+            unlinked += client.unlink(record)
+    return unlinked
+
+
+def _named(generations: list[Generation], pointer: Pointer | None) -> set[str]:
+    """Generations that the pointer or the rollback slot names."""
+    if pointer is None:
+        return set()
+    slots = {generation.replaces for generation in generations if generation.id == pointer.base}
+    rollback = {g.id for g in generations if g.id in slots and g.state == "previous"}
+    return rollback | {pointer.base, pointer.delta or pointer.base}
+
+
+def _content(keys: Keys, generation: Generation) -> Iterator[str]:
+    model, name = generation.model, generation.id
+    yield keys.segments(model, name)
+    yield keys.chunks(model, name)
+    yield keys.leases(model, name)
+    for bucket in range(generation.n_buckets):
+        yield keys.bucket(model, name, bucket)
+        yield keys.overflow(model, name, bucket)
+
+
+def _unlink(client: redis.Redis, names: Iterator[str]) -> int:
+    unlinked = 0
+    batch: list[str] = []
+    for name in names:
+        batch.append(name)
+        if len(batch) == UNLINK_KEYS:
+            unlinked += client.unlink(*batch)
+            batch.clear()
+    return unlinked + (client.unlink(*batch) if batch else 0)

@@ -1,0 +1,55 @@
+"""Is a generation whole? Counted in Redis, not believed."""
+
+import json
+
+import redis
+
+from store.buckets import check_encoding, count_users
+from store.connection import store_errors
+from store.generation import Generation
+from store.keys import Keys
+from topshelf.errors import GenerationIncomplete
+
+SAMPLED_BUCKETS = 20
+
+
+@store_errors()
+def verify_content(client: redis.Redis, keys: Keys, generation: Generation) -> str:
+    """Compare what stands in Redis with what the generation's record announces.
+
+    Returns a warning where rows are not kept compactly, else an empty string.
+
+    Raises:
+        GenerationIncomplete: chunks, users or segments are missing; says which and how many.
+    """
+    model, name = generation.model, generation.id
+    finished = client.bitcount(keys.chunks(model, name))
+    _expect(generation, "chunks finished", finished, generation.n_chunks)
+    if generation.layout == "segments":
+        _verify_segments(client, keys, generation)
+    if not generation.n_buckets:
+        return ""
+    _expect(generation, "users reported by its chunks", generation.users_written, generation.n_users)
+    counted = count_users(client, keys, model, name, generation.n_buckets)
+    _expect(generation, "users in its buckets", counted, generation.n_users)
+    step = max(1, generation.n_buckets // SAMPLED_BUCKETS)
+    return check_encoding(client, keys, model, name, range(0, generation.n_buckets, step))
+
+
+def _verify_segments(client: redis.Redis, keys: Keys, generation: Generation) -> None:
+    with client.pipeline(transaction=False) as pipe:
+        pipe.hlen(keys.segments(generation.model, generation.id))
+        pipe.hget(keys.segments(generation.model, generation.id), "labels")
+        fields, labels = pipe.execute()
+    if labels is None:
+        raise GenerationIncomplete(f"{_name(generation)} has no segments")
+    _expect(generation, "segments", fields - 1, len(json.loads(labels)))
+
+
+def _expect(generation: Generation, what: str, found: int, wanted: int) -> None:
+    if found != wanted:
+        raise GenerationIncomplete(f"{_name(generation)}: {what} are {found:,}, {wanted:,} were announced")
+
+
+def _name(generation: Generation) -> str:
+    return f"generation {generation.id} of {generation.model}"
