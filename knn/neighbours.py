@@ -72,23 +72,29 @@ class NeighbourIndex:
         *,
         exclude: Iterable[int] = (),
         weights: ArrayLike | None = None,
+        drop_items: bool = True,
     ) -> Found:
         """The k items nearest to a session, by the summed similarity to its items.
 
+        The order of ``items`` does not matter: the same set gives the same list to the last bit.
+
         Args:
             items: (n,) item indices; unknown ones (below 0 or past the catalogue) count for nothing.
-            exclude: item indices left out, besides ``items`` themselves.
+            exclude: item indices left out.
             weights: (n,) importance of each of ``items``, say by recency; all 1 by default.
+            drop_items: leave out ``items`` themselves as well.
 
         Returns:
-            ids (<= k,) int32, best first, ties to the lower index, and their scores float32.
+            ids (<= k,) int32, best first, ties to the lower index, and their scores float32, above 0.
         """
         session = np.asarray(items, np.int64).ravel()
-        known = (session >= 0) & (session < self.n_items)
-        session_weights = None if weights is None else np.asarray(weights, np.float64).ravel()[known]
-        session = session[known]
-        scores = self._summed(session, session_weights)
-        scores[session] = 0
+        importance = None if weights is None else np.asarray(weights, np.float64).ravel()
+        order = np.argsort(session, kind="stable")
+        order = order[(session[order] >= 0) & (session[order] < self.n_items)]
+        session = session[order]
+        scores = self._summed(session, None if importance is None else importance[order])
+        if drop_items:
+            scores[session] = 0
         left_out = np.fromiter(exclude, np.int64)
         scores[left_out[(left_out >= 0) & (left_out < self.n_items)]] = 0
         candidates = np.flatnonzero(scores > 0)

@@ -24,8 +24,8 @@ class AlsConfig(ModelConfig):
     """
 
     factors: int = Field(64, ge=1, le=1024)
-    regularization: float = Field(0.05, ge=0)
-    alpha: float = Field(10.0, gt=0)
+    regularization: float = Field(10.0, ge=0)
+    alpha: float = Field(2.0, gt=0)
     weighted: bool = False
     iterations: int = Field(15, ge=1, le=1000)
 

@@ -42,6 +42,8 @@ class Recommender(ABC):
     """The gate's floor does not apply."""
     recommends_for_cold: ClassVar[bool] = False
     """Users without history get a list too; otherwise theirs is empty and the reader falls back."""
+    max_empty_share: ClassVar[float] = 0.0
+    """Share of the users with history that the model may leave without a list."""
     devices: ClassVar[tuple[str, ...]] = ("cpu",)
     """Kinds of device the model can be trained on; asked for another, it takes the CPU."""
 

@@ -12,7 +12,7 @@ from scipy.sparse import csr_matrix
 from interactions.training_set import TrainingSet
 from knn.neighbours import NeighbourIndex
 from models.base import Arrays, ModelConfig, Progress, Recommender
-from models.ranking import Floats
+from models.ranking import Ranking
 from models.stored import take
 
 
@@ -38,10 +38,11 @@ class ItemKnn(Recommender):
 
     name = "item_knn"
     config_class: ClassVar[type[ModelConfig]] = ItemKnnConfig
+    # Whoever took nothing but what nobody else took has no neighbours.
+    max_empty_share = 0.2
 
     config: ItemKnnConfig
     _index: NeighbourIndex
-    _similarity: csr_matrix
 
     def neighbours(self) -> NeighbourIndex:
         """The index a reader answers from."""
@@ -56,7 +57,7 @@ class ItemKnn(Recommender):
             weighted = self._weigh(_touched(data.matrix).T)
             model.fit(csr_matrix(weighted.T, dtype=np.float64), show_progress=False)
         progress(0.8, "item_knn: similarities computed")
-        self._use(_nearest(model.similarity, self.config.neighbours))
+        self._index = _nearest(model.similarity, self.config.neighbours)
 
     def _weigh(self, item_users: Any) -> Any:
         """What implicit's CosineRecommender, TFIDFRecommender or BM25Recommender feeds to its search."""
@@ -66,31 +67,21 @@ class ItemKnn(Recommender):
             return normalize(tfidf_weight(item_users))
         return bm25_weight(item_users, self.config.bm25_k1, self.config.bm25_b)
 
-    def _use(self, index: NeighbourIndex) -> None:
-        self._index = index
-        real = index.ids >= 0
-        indptr = np.concatenate([[0], np.cumsum(real.sum(axis=1))])
-        self._similarity = csr_matrix(
-            (index.weights[real].astype(np.float64), index.ids[real], indptr),
-            shape=(index.n_items, index.n_items),
-        )
-
-    def _score(self, users: NDArray[np.integer], history: csr_matrix) -> Floats:  # noqa: ARG002
-        scores: Floats = (_touched(history).astype(np.float64) @ self._similarity).toarray()
-        scores[scores <= 0] = -np.inf
-        return scores
+    def _rank(self, users: NDArray[np.integer], history: csr_matrix, k: int, *, drop_seen: bool) -> Ranking:
+        ranking = Ranking.empty(len(users), k)
+        for row in range(len(users)):
+            touched = history.indices[history.indptr[row] : history.indptr[row + 1]]
+            items, scores = self._index.recommend(touched, k, drop_items=drop_seen)
+            ranking.items[row, : len(items)], ranking.scores[row, : len(items)] = items, scores
+        return ranking
 
     def _arrays(self) -> Arrays:
         return {"neighbour_ids": self._index.ids, "neighbour_weights": self._index.weights}
 
     def _restore(self, arrays: Mapping[str, NDArray[np.generic]], n_users: int, n_items: int) -> None:  # noqa: ARG002
         shape = (n_items, self.config.neighbours)
-        self._use(
-            NeighbourIndex(
-                take(arrays, "neighbour_ids", np.int32, shape),
-                take(arrays, "neighbour_weights", np.float32, shape),
-            )
-        )
+        ids = take(arrays, "neighbour_ids", np.int32, shape)
+        self._index = NeighbourIndex(ids, take(arrays, "neighbour_weights", np.float32, shape))
 
 
 def _touched(matrix: csr_matrix) -> csr_matrix:
