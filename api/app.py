@@ -1,0 +1,59 @@
+"""Builds the reader."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import PackageNotFoundError, version
+
+from fastapi import FastAPI
+
+from api import errors
+from api.auth import Tokens
+from api.body_limit import BodyLimit
+from api.metrics import MeasuredRequests
+from api.reader import Reader
+from api.routes import events, health, items, jobs, models, reco, session, users
+from topshelf.settings import Settings
+
+DESCRIPTION = """
+Recommendation lists, stocked overnight and handed out in a millisecond.
+
+All but health, metrics and this page takes `Authorization: Bearer <token>`. Every error has one shape:
+`{"errors": [{"error_key": …, "error_message": …, "error_loc": …}]}`.
+"""
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The reader as an ASGI app; nothing is connected before its lifespan begins.
+
+    Raises:
+        SettingsError: there are no tokens, so that nobody could use it.
+    """
+    tokens = Tokens(settings)
+    reader = Reader(settings)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await reader.start()
+        try:
+            yield
+        finally:
+            await reader.stop()
+
+    app = FastAPI(
+        title="Topshelf", version=_version(), description=DESCRIPTION, lifespan=lifespan, redoc_url=None
+    )
+    app.state.tokens = tokens
+    app.state.reader = reader
+    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
+    app.add_middleware(MeasuredRequests, metrics=reader.metrics)
+    errors.install(app)
+    for routes in (session, reco, items, users, events, models, jobs, health):
+        app.include_router(routes.router)
+    return app
+
+
+def _version() -> str:
+    try:
+        return version("topshelf")
+    except PackageNotFoundError:
+        return "0"

@@ -1,0 +1,165 @@
+"""Follows what is live: one poll a tenth of a second, one snapshot replaced whole."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from types import MappingProxyType
+
+from api.assortment import Overlay
+from api.circuit import Circuit
+from api.loading import Loader
+from api.snapshot import LiveModel, Neighbours, Snapshot
+from store.generations import Pointer
+from store.items import ItemOverlay
+from store.reading import ShelfReader
+from topshelf.errors import StoreUnavailable, TopshelfError
+
+POLL_SECONDS = 0.1
+RETRY_SECONDS = 1.0
+"""How long a generation that could not be loaded is left alone."""
+FIRST_LOAD_SECONDS = 10.0
+"""How long a reader that starts waits for what is live before it answers anyway."""
+
+logger = logging.getLogger(__name__)
+
+
+class Live:
+    """Holds the snapshot requests are answered from, and keeps it up to date.
+
+    When Redis is away the last snapshot stays, and the circuit says so.
+    """
+
+    def __init__(self, shelves: ShelfReader, loader: Loader, items: ItemOverlay, circuit: Circuit) -> None:
+        self.snapshot = Snapshot()
+        self.started = False
+        """Whether everything that is live was loaded once."""
+        self._shelves = shelves
+        self._loader = loader
+        self._items = items
+        self._circuit = circuit
+        self._overlay_turn = asyncio.Lock()
+        self._models_turn = asyncio.Lock()
+        self._retry_at: dict[str, float] = {}
+        self._following: asyncio.Task[None] | None = None
+        self._loading: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Load what is live, then follow it; a Redis that is away does not keep the reader from starting."""
+        try:
+            async with asyncio.timeout(FIRST_LOAD_SECONDS):
+                await self.refresh()
+        except (TopshelfError, TimeoutError) as error:
+            logger.warning("nothing could be loaded yet: %s", error)
+        self._following = asyncio.create_task(self._follow(), name="follow what is live")
+
+    async def stop(self) -> None:
+        """Stop following."""
+        tasks = [task for task in (self._following, self._loading) if task]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def refresh(self) -> None:
+        """Bring everything up to date now.
+
+        Raises:
+            StoreUnavailable: Redis did not answer.
+        """
+        await self.refresh_items()
+        await self._load()
+        self._circuit.close()
+
+    async def refresh_items(self) -> None:
+        """Read hidden items and changed categories now.
+
+        One read at a time: a later read never sees less than an earlier one, so nothing is reverted.
+
+        Raises:
+            StoreUnavailable: Redis did not answer.
+        """
+        async with self._overlay_turn:
+            version, hidden, meta = await asyncio.to_thread(self._items.snapshot)
+            overlay = Overlay(version, frozenset(hidden), MappingProxyType(meta))
+            self.snapshot = self.snapshot.with_overlay(overlay)
+
+    async def _follow(self) -> None:
+        while True:
+            try:
+                await self._poll()
+            except TopshelfError as error:
+                if isinstance(error, StoreUnavailable):
+                    self._circuit.open()
+                else:
+                    logger.warning("what is live could not be read: %s", error)
+            await asyncio.sleep(POLL_SECONDS)
+
+    async def _poll(self) -> None:
+        try:
+            async with asyncio.timeout(RETRY_SECONDS):
+                poll = await self._shelves.poll()
+        except TimeoutError as error:
+            raise StoreUnavailable("Redis did not answer in time") from error
+        self._circuit.close()
+        if poll.items_version != self.snapshot.overlay.version:
+            await self.refresh_items()
+        if not self.started or self._wanted(poll.pointers):
+            self._load_beside()
+
+    def _load_beside(self) -> None:
+        """Load in a task of its own: a large catalogue must not hold up hidden items."""
+        if self._loading is None or self._loading.done():
+            self._loading = asyncio.create_task(self._load_quietly(), name="load what is live")
+
+    async def _load_quietly(self) -> None:
+        try:
+            await self._load()
+        except TopshelfError as error:
+            logger.warning("what is live could not be loaded: %s", error)
+
+    def _wanted(self, pointers: Mapping[str, Pointer]) -> bool:
+        models, now = self.snapshot.models, time.monotonic()
+        return models.keys() - pointers.keys() != set() or any(
+            (name not in models or models[name].pointer != pointer) and self._retry_at.get(name, 0) <= now
+            for name, pointer in pointers.items()
+        )
+
+    async def _load(self) -> None:
+        async with self._models_turn:
+            # Asked for anew: what was polled before the turn came may be out of date.
+            pointers = (await self._shelves.poll()).pointers
+            models: dict[str, LiveModel] = {}
+            for name, pointer in sorted(pointers.items()):
+                model = await self._model(name, pointer)
+                if model:
+                    models[name] = model
+            neighbours = await self._neighbours(models)
+            self.snapshot = replace(self.snapshot, models=MappingProxyType(models), neighbours=neighbours)
+            self._loader.forget(models.values())
+            self.started = True
+
+    async def _model(self, name: str, pointer: Pointer) -> LiveModel | None:
+        """The model as loaded before, or loaded now; the one before where that fails."""
+        held = self.snapshot.models.get(name)
+        if held and held.pointer == pointer:
+            return held
+        try:
+            model = await self._loader.model(name, pointer)
+        except StoreUnavailable:
+            raise
+        except TopshelfError as error:
+            logger.warning("generation %s of %s cannot be served: %s", pointer, name, error)
+            self._retry_at[name] = time.monotonic() + RETRY_SECONDS
+            return held
+        self._retry_at.pop(name, None)
+        return model
+
+    async def _neighbours(self, models: Mapping[str, LiveModel]) -> Neighbours | None:
+        try:
+            return await self._loader.neighbours(models)
+        except StoreUnavailable:
+            raise
+        except TopshelfError as error:
+            logger.warning("the neighbour index cannot be served: %s", error)
+            return self.snapshot.neighbours

@@ -1,0 +1,301 @@
+"""The bodies of requests and answers."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictInt,
+    StrictStr,
+    model_validator,
+)
+
+MANY_USERS = 1_000
+MANY_EVENTS = 1_000
+SESSION_ITEMS = 1_000
+LATEST_SECONDS = 86_400
+"""How far ahead of the reader's clock an event may be; one in 2099 would move every cut-off there."""
+LARGEST_WEIGHT = 3e38
+"""Weights are kept as float32."""
+
+ModelName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$", examples=["als"])]
+Id = (
+    Annotated[StrictInt, Field(ge=-(2**63), lt=2**63)]
+    | Annotated[StrictStr, Field(min_length=1, max_length=256)]
+)
+"""An external id: a JSON number or a JSON string, as the dataset declares."""
+Label = Annotated[StrictStr, Field(min_length=1, max_length=128)]
+Features = Annotated[dict[Label, str | int | float | bool | None], Field(max_length=100)]
+Source = Literal["cache", "knn", "popular_in_category", "popular"]
+
+
+class Body(BaseModel):
+    """A request body; a field that is not known is a mistake."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+
+def _as_utc(value: Any) -> Any:
+    """A time without a zone is UTC; a number is seconds since 1970."""
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value)
+        except ValueError:
+            return value
+    if isinstance(value, datetime) and value.tzinfo is None:
+        return value.replace(tzinfo=UTC)
+    return value
+
+
+class Recommendations(BaseModel):
+    """The list of one user."""
+
+    user_id: Id = Field(examples=[1])
+    items: list[Id] = Field(description="distinct items, best first", examples=[[50, 181, 258]])
+
+
+class ManyUsers(Body):
+    """Users to recommend for in one call."""
+
+    user_ids: list[Any] = Field(max_length=MANY_USERS, min_length=1, examples=[[1, 2, 3]])
+    k: int | None = Field(None, ge=1, description="items for each; 10 by default")
+    category: Label | None = Field(None, description="only items of this category")
+    exclude: list[Id] = Field([], max_length=1_000, description="items nobody shall get")
+
+
+class RowFault(BaseModel):
+    """Why one of many users got no list."""
+
+    error_key: str
+    error_message: str
+
+
+class UserResult(BaseModel):
+    """The answer for one of many users: a list, or why there is none."""
+
+    user_id: Any
+    items: list[Id] = []
+    source: Source | None = None
+    error: RowFault | None = None
+
+
+class ManyRecommendations(BaseModel):
+    """One result for each user asked for, in their order."""
+
+    results: list[UserResult]
+
+
+class SessionItems(Body):
+    """What somebody without an account has looked at, oldest first."""
+
+    items: list[Id] = Field(max_length=SESSION_ITEMS, examples=[[50, 181]])
+    k: int | None = Field(None, ge=1, description="items wanted; 10 by default")
+    category: Label | None = Field(None, description="only items of this category")
+    exclude: list[Id] = Field([], max_length=1_000, description="items that shall not be in the list")
+
+
+class SessionRecommendations(BaseModel):
+    """The list for a session."""
+
+    items: list[Id]
+    source: Source
+
+
+class SimilarItems(BaseModel):
+    """Items that the same people like, nearest first."""
+
+    item_id: Id
+    items: list[Id]
+    scores: list[float]
+
+
+class ItemBody(Body):
+    """What is to hold for an item from now on; a field left out is left alone, `hidden` aside."""
+
+    categories: list[Label] | None = Field(None, max_length=100, examples=[["Comedy"]])
+    features: Features | None = Field(None, examples=[{"year": 1995}])
+    hidden: bool = Field(False, description="a hidden item is on nobody's list")
+
+
+class ItemState(BaseModel):
+    """What was set for an item here; categories of the dataset hold where none were set."""
+
+    item_id: Id
+    hidden: bool
+    categories: list[str] | None = None
+    features: dict[str, Any] | None = None
+
+
+class UserBody(Body):
+    """What is known about a user; a field left out is left alone."""
+
+    categories: list[Label] | None = Field(None, max_length=100, description="favourite first")
+    features: Features | None = None
+
+
+class UserState(BaseModel):
+    """What is known about a user."""
+
+    user_id: Id
+    categories: list[str] = []
+    features: dict[str, Any] = {}
+
+
+class EventBody(Body):
+    """One thing a user did with an item."""
+
+    user_id: Id
+    item_id: Id
+    timestamp: Annotated[AwareDatetime, BeforeValidator(_as_utc)] | None = Field(
+        None, description="ISO 8601 (UTC where no zone is named) or seconds since 1970; now by default"
+    )
+    weight: float = Field(1.0, ge=-LARGEST_WEIGHT, le=LARGEST_WEIGHT)
+    event_id: Annotated[StrictStr, Field(min_length=1, max_length=128)] | None = Field(
+        None, description="the same id sent again counts once; made up where left out"
+    )
+
+    @model_validator(mode="after")
+    def _not_in_the_future(self) -> Self:
+        if self.timestamp is not None:
+            latest = datetime.now(UTC) + timedelta(seconds=LATEST_SECONDS)
+            if not datetime(1970, 1, 1, tzinfo=UTC) <= self.timestamp <= latest:
+                raise ValueError("the timestamp is before 1970 or more than a day ahead")
+        return self
+
+
+class ManyEvents(Body):
+    """Several events, taken all or none."""
+
+    events: list[EventBody] = Field(min_length=1, max_length=MANY_EVENTS)
+
+
+class EventsTaken(BaseModel):
+    """The events are durable; these are their ids, in the order sent."""
+
+    accepted: int
+    event_ids: list[str]
+
+
+class LiveModelAnswer(BaseModel):
+    """What one model serves."""
+
+    model: str
+    pointer: str | None = Field(
+        description="live generation, `base[:delta]`; null when nothing was published"
+    )
+    state: str | None
+    age_seconds: float | None = Field(description="since it was published")
+    dataset: str | None
+    artifact: str | None
+    n_users: int | None
+    n_items: int | None
+    hold: bool = Field(description="a rollback holds the model until it is released")
+
+
+class LiveModels(BaseModel):
+    """Every model that ever had a generation."""
+
+    models: list[LiveModelAnswer]
+
+
+class GenerationAnswer(BaseModel):
+    """One generation of a model."""
+
+    model_config = ConfigDict(from_attributes=True, extra="ignore")
+
+    id: str
+    state: str
+    layout: str
+    dataset: str
+    artifact: str
+    n_users: int
+    n_items: int
+    users_written: int
+    n_chunks: int
+    chunks_done: int
+    k_store: int
+    fence: int
+    cut_off: str
+    created: str
+    published: str
+    replaces: str
+    error: str
+
+
+class GenerationsAnswer(BaseModel):
+    """The generations of a model, newest first."""
+
+    model: str
+    generations: list[GenerationAnswer]
+
+
+class PointerAnswer(BaseModel):
+    """Where a model points after a rollback."""
+
+    model: str
+    pointer: str
+
+
+class ReleaseAnswer(BaseModel):
+    """Whether there was a hold to lift."""
+
+    model: str
+    released: bool
+
+
+class JobBody(Body):
+    """Work for the workers."""
+
+    kind: Literal["train", "precompute", "pipeline"]
+    model: ModelName
+    params: dict[str, Any] = Field(
+        {}, description="hyper-parameters, and `dataset` or `artifact` where wished"
+    )
+    job_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")] | None = Field(
+        None, description="the same id sent again is the same job; made up where left out"
+    )
+
+
+class JobAnswer(BaseModel):
+    """The durable record of a job."""
+
+    model_config = ConfigDict(from_attributes=True, extra="ignore")
+
+    id: str
+    kind: str
+    model: str
+    state: str
+    stage: str
+    progress: float = Field(description="share of the whole job, 0 to 1")
+    message: str
+    params: dict[str, Any] | None = None
+    dataset: str | None = None
+    artifact: str | None = None
+    generation: str | None = None
+    fence: int | None = None
+    metrics: dict[str, Any] | None = None
+    result: dict[str, Any] | None = None
+    error: dict[str, Any] | None = None
+    attempts: int
+    created: str | None = None
+    started: str | None = None
+    finished: str | None = None
+    updated: str | None = None
+
+
+class JobsAnswer(BaseModel):
+    """Jobs, newest first."""
+
+    jobs: list[JobAnswer]
+
+
+class Health(BaseModel):
+    """How the reader is."""
+
+    status: Literal["ok", "ready", "stale", "starting"]
+    models: dict[str, str] = Field({}, description="live pointer of each model")
+    stale_seconds: float | None = Field(None, description="since Redis last answered; null while it does")

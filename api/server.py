@@ -1,0 +1,56 @@
+"""Runs the reader under uvicorn."""
+
+from functools import partial
+
+import uvicorn
+from fastapi import FastAPI
+from uvicorn.supervisors import Multiprocess
+
+from api.app import create_app
+from api.auth import Tokens
+from topshelf.errors import ServiceError
+from topshelf.settings import Settings
+
+STOP_SECONDS = 10
+
+
+def app_from_environment() -> FastAPI:
+    """The reader with settings out of the environment: ``uvicorn --factory api.server:app_from_environment``.
+
+    Raises:
+        SettingsError: a setting is unusable.
+    """
+    return create_app(Settings.from_environment())
+
+
+def run(settings: Settings) -> None:
+    """Serve until a signal comes, with ``settings.api_processes`` processes behind one port.
+
+    Raises:
+        SettingsError: there are no tokens.
+        ServiceError: the reader did not start; its log says why.
+    """
+    Tokens(settings)
+    config = uvicorn.Config(
+        partial(create_app, settings),
+        factory=True,
+        host=settings.api_host,
+        port=settings.api_port,
+        loop="uvloop",
+        http="httptools",
+        lifespan="on",
+        log_level=settings.log_level.lower(),
+        access_log=False,
+        server_header=False,
+        workers=settings.api_processes,
+        timeout_graceful_shutdown=STOP_SECONDS,
+    )
+    if settings.api_processes > 1:
+        Multiprocess(config, sockets=[config.bind_socket()]).run()
+        return
+    server = uvicorn.Server(config)
+    server.run()
+    if not server.started:
+        raise ServiceError(
+            f"the reader did not start on {settings.api_host}:{settings.api_port}; see its log"
+        )

@@ -1,0 +1,100 @@
+"""What a reader serves at one moment; never changed, replaced whole."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import Self
+
+from api.assortment import Assortment, ItemId, Overlay
+from knn.neighbours import NeighbourIndex
+from store.generations import Generation, Pointer
+
+POPULAR = "popular"
+POPULAR_IN_CATEGORY = "popular_in_category"
+NEIGHBOURS = "item_knn"
+
+
+@dataclass(frozen=True, eq=False)
+class Popularity:
+    """The lists of a generation of the layout ``segments``; segment 0 is everybody's."""
+
+    assortment: Assortment
+    segment_of_label: Mapping[str, int]
+    rows: tuple[tuple[ItemId, ...], ...]
+
+    def row(self, segment: int) -> tuple[ItemId, ...]:
+        """The list of a segment, best first; everybody's where there is no such segment."""
+        if not self.rows:
+            return ()
+        return self.rows[segment if segment < len(self.rows) else 0]
+
+
+@dataclass(frozen=True, eq=False)
+class LiveModel:
+    """One model's live generation with its catalogue."""
+
+    name: str
+    pointer: Pointer
+    generation: Generation
+    assortment: Assortment
+    published_at: float
+    """Epoch seconds."""
+    popularity: Popularity | None = None
+    """There where the layout is ``segments``."""
+
+    def age_seconds(self, now: float) -> float:
+        """Seconds since the generation was published."""
+        return max(0.0, now - self.published_at)
+
+
+@dataclass(frozen=True, eq=False)
+class Neighbours:
+    """The online kNN: an index over the items of its own dataset."""
+
+    artifact: str
+    index: NeighbourIndex
+    assortment: Assortment
+
+
+@dataclass(frozen=True, eq=False)
+class Snapshot:
+    """All live models, the online kNN, and what was changed about items."""
+
+    models: Mapping[str, LiveModel] = field(default_factory=lambda: MappingProxyType({}))
+    neighbours: Neighbours | None = None
+    overlay: Overlay = field(default_factory=Overlay)
+
+    def with_overlay(self, overlay: Overlay) -> Self:
+        """The same with other changes to items."""
+        return replace(self, overlay=overlay)
+
+    @property
+    def popular(self) -> Popularity | None:
+        """Where everybody's list comes from: ``popular``, else any model with segments."""
+        return next(self._popularities(POPULAR, POPULAR_IN_CATEGORY), None)
+
+    @property
+    def popular_in_category(self) -> Popularity | None:
+        """Where the lists per category come from."""
+        lists = self._popularities(POPULAR_IN_CATEGORY)
+        return next((one for one in lists if len(one.rows) > 1), None)
+
+    @property
+    def assortment(self) -> Assortment | None:
+        """The catalogue of the newest generation: it decides the type of ids where no model is named."""
+        newest = max(self.models.values(), key=lambda model: model.published_at, default=None)
+        return newest.assortment if newest else None
+
+    def _popularities(self, *preferred: str) -> Iterator[Popularity]:
+        names = [*preferred, *(name for name in self.models if name not in preferred)]
+        for name in names:
+            model = self.models.get(name)
+            if model and model.popularity:
+                yield model.popularity
+
+
+def published_at(generation: Generation) -> float:
+    """When a generation was published, or created where it never was, in epoch seconds."""
+    moment = datetime.fromisoformat(generation.published or generation.created)
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
