@@ -17,7 +17,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.retry import Retry
 
-from topshelf.errors import StoreError, StoreUnavailable, UnsuitableServer
+from topshelf.errors import NotEnoughRoom, StoreError, StoreUnavailable, UnsuitableServer
 
 OLDEST_SERVER = (6, 2)
 KEEPING_POLICY = "noeviction"
@@ -97,3 +97,19 @@ def server_version(text: str) -> tuple[int, int]:
     """Major and minor number of a version such as ``7.0.15``."""
     major, minor = text.split(".")[:2]
     return int(major), int(minor)
+
+
+@store_errors()
+def check_room(client: redis.Redis, bytes_needed: int) -> None:
+    """Refuse to begin what would not fit.
+
+    Raises:
+        NotEnoughRoom: ``maxmemory`` is set and ``bytes_needed`` more would pass it.
+    """
+    memory = client.info("memory")
+    limit, used = int(memory["maxmemory"]), int(memory["used_memory"])
+    if limit and used + bytes_needed > limit:
+        raise NotEnoughRoom(
+            f"a new generation takes about {bytes_needed:,} bytes; "
+            f"{max(0, limit - used):,} of {limit:,} are free"
+        )

@@ -20,8 +20,8 @@ def read_rows(
     with client.pipeline(transaction=False) as pipe:
         for user_key in user_keys:
             bucket = bucket_of(user_key, generation.n_buckets)
-            pipe.hget(keys.bucket(generation.model, generation.id, bucket), user_key)  # type: ignore[arg-type]
-            pipe.hget(keys.overflow(generation.model, generation.id, bucket), user_key)  # type: ignore[arg-type]
+            pipe.hget(keys.bucket(generation.model, generation.id, bucket), user_key)
+            pipe.hget(keys.overflow(generation.model, generation.id, bucket), user_key)
         answers = pipe.execute()
     return [
         None if head is None else head + (tail or b"")

@@ -2,6 +2,8 @@
 
 import logging
 import math
+import tempfile
+from pathlib import Path
 
 from store.catalog import write_catalog
 from store.jobs import Job
@@ -157,5 +159,8 @@ def _write_neighbours(runtime: Runtime, shelf: Shelf) -> str:
     if index is None:
         return ""
     artifact = shelf.manifest.id
-    runtime.blobs.put(lambda part: runtime.keys.knn(artifact, part), index.files())
+    with tempfile.TemporaryDirectory() as folder:
+        index.save(Path(folder))
+        files = {path.name: path.read_bytes() for path in Path(folder).iterdir()}
+    runtime.blobs.put(lambda part: runtime.keys.knn(artifact, part), files)
     return artifact
