@@ -22,8 +22,17 @@ from interactions.splits import Split, split_by_user_time
 from models.registry import create_model, model_names
 from models.training import fit_and_evaluate
 
-METRICS = ("NDCG@10", "MAP@10", "MAP@10 (min)", "MRR@10", "Precision@10", "Recall@10", "HitRate@10")
-METRICS += ("Coverage@10", "Novelty@10")
+METRICS = (
+    "NDCG@10",
+    "MAP@10",
+    "MAP@10 (min)",
+    "MRR@10",
+    "Precision@10",
+    "Recall@10",
+    "HitRate@10",
+    "Coverage@10",
+    "Novelty@10",
+)
 
 
 def main() -> int:

@@ -46,9 +46,8 @@ def recall(hits: Hits, relevant: Counts) -> PerUser:
 def ndcg(hits: Hits, relevant: Counts) -> PerUser:
     """Σ 1 / log2(rank + 1) over the hits, over the same sum of the best list there can be."""
     discount = 1 / np.log2(np.arange(hits.shape[1]) + 2)
-    gained: PerUser = np.where(hits, discount, 0.0).sum(axis=1)
-    ideal: PerUser = np.cumsum(discount)[np.minimum(hits.shape[1], relevant) - 1]
-    return gained / ideal
+    ideal = np.cumsum(discount)[np.minimum(hits.shape[1], relevant) - 1]
+    return np.asarray((hits * discount).sum(axis=1) / ideal, np.float64)
 
 
 def hit_rate(hits: Hits) -> PerUser:

@@ -10,31 +10,31 @@ from scipy.sparse import csr_matrix
 from interactions.training_set import TrainingSet
 from models.base import ModelConfig
 from models.popular import popularity
-from models.ranking import Floats
+from models.ranking import BLOCK_BYTES, Floats
 from models.segment_recommender import SegmentRecommender
 from topshelf.errors import TrainingFailed
 
 _MOST_SEGMENTS = 2**16
+_COPIES = 4
 
 
 class PopularInCategoryConfig(ModelConfig):
     """boost: how many times over an item of the category counts, besides itself, in the category's list;
-    lift: how much a category counts for being rarer elsewhere, 0 for its plain share of the history;
-    min_items: interactions below which a user belongs to everybody's segment;
     by: count the users of an item, or sum the weights they gave it.
     """
 
-    boost: float = Field(1.0, ge=0)
-    lift: float = Field(1.0, ge=0, le=2)
-    min_items: int = Field(1, ge=1)
+    boost: float = Field(0.5, ge=0, le=1e6)
     by: Literal["users", "weight"] = "users"
 
 
 class PopularInCategory(SegmentRecommender):
-    """One list per category, and one for everybody, of which a user gets that of the category most theirs.
+    """One list per category, and one for everybody; a user gets the list likeliest to be theirs.
 
-    Popularity as in P. Cremonesi, Y. Koren, R. Turrin, RecSys 2010; a list of category c ranks by
-    popularity · (1 + boost · [item in c]), so that the best of the rest fill up a small category.
+    Popularity as in P. Cremonesi, Y. Koren, R. Turrin, "Performance of recommender algorithms on top-n
+    recommendation tasks", RecSys 2010. The list of category c ranks by popularity * (1 + boost * [item in c]),
+    so that the best of the rest fill up a small category. Read as odds of being taken, these scores give
+    every history a likelihood under every list: the largest decides, and a user with no marked taste stays
+    with everybody.
     """
 
     name = "popular_in_category"
@@ -57,26 +57,20 @@ class PopularInCategory(SegmentRecommender):
         return popular * (1 + self.config.boost * member)
 
     def _assign(self, data: TrainingSet) -> NDArray[np.uint16]:
-        n_users, n_categories = data.matrix.shape[0], data.categories.shape[1]
-        if n_categories == 0:
-            return np.zeros(n_users, np.uint16)
-        taken = _memberships(data.matrix) @ _memberships(data.categories)
-        overall = np.asarray(taken.sum(axis=0)).ravel()
-        rarity = (overall.sum() / np.maximum(overall, 1)) ** self.config.lift
-        return _favourite(
-            taken.multiply(rarity).tocsr(), np.diff(data.matrix.indptr) >= self.config.min_items
-        )
+        in_category = _ones(data.categories)
+        popular = popularity(data.matrix, self.config.by)
+        share = (in_category.T @ popular) / max(popular.sum(), 1e-12)
+        gain, cost = np.log1p(self.config.boost), np.log1p(self.config.boost * share)
+        segment = np.zeros(data.n_users, np.uint16)
+        rows = max(1, BLOCK_BYTES // (8 * _COPIES * (1 + len(share))))
+        for start in range(0, data.n_users, rows):
+            history = _ones(data.matrix[start : start + rows])
+            touched = np.diff(history.indptr)[:, np.newaxis]
+            likelihood = np.zeros((history.shape[0], 1 + len(share)))
+            likelihood[:, 1:] = gain * (history @ in_category).toarray() - cost * touched
+            segment[start : start + rows] = likelihood.argmax(axis=1)
+        return segment
 
 
-def _memberships(matrix: csr_matrix) -> csr_matrix:
+def _ones(matrix: csr_matrix) -> csr_matrix:
     return csr_matrix((np.ones(matrix.nnz), matrix.indices, matrix.indptr), shape=matrix.shape)
-
-
-def _favourite(affinity: csr_matrix, assigned: NDArray[np.bool_]) -> NDArray[np.uint16]:
-    segment = np.zeros(affinity.shape[0], np.uint16)
-    rows = np.repeat(np.arange(affinity.shape[0]), np.diff(affinity.indptr))
-    order = np.lexsort((affinity.indices, -affinity.data, rows))
-    first = order[np.flatnonzero(np.diff(rows, prepend=-1))]
-    segment[rows[first]] = affinity.indices[first] + 1
-    segment[~assigned] = 0
-    return segment
