@@ -1,4 +1,4 @@
-"""The catalogue of a dataset version: external id and categories of each item index, and what user ids are."""
+"""The catalogue of a dataset version: external id and categories by item index, the type of user ids."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

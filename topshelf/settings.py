@@ -25,10 +25,11 @@ from pydantic import (
 from topshelf.errors import SettingsError
 
 PREFIX = "TOPSHELF_"
+QUEUES = ("gpu", "cpu", "io")
 EXEMPT_PREFIX = "TOPSHELF_TEST_"
 """Variables of the test suite, which no setting answers to."""
 
-Port = Annotated[int, Field(ge=0, le=65535)]
+Port = Annotated[int, Field(ge=1, le=65535)]
 Names = tuple[str, ...]
 Tokens = tuple[SecretStr, ...]
 
@@ -36,7 +37,7 @@ Tokens = tuple[SecretStr, ...]
 class Settings(BaseModel):
     """What an operator may set; each description is the line the README's table prints."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, hide_input_in_errors=True)
 
     data_dir: Path = Field(
         Path(".topshelf"), description="datasets, artifacts, event segments, embedded Redis files and logs"
@@ -87,7 +88,9 @@ class Settings(BaseModel):
     )
 
     models: Names = Field(
-        ("popular", "popular_in_category", "item_knn", "als"), description="models the nightly run recomputes"
+        ("popular", "popular_in_category", "item_knn", "als"),
+        min_length=1,
+        description="models the nightly run recomputes",
     )
     reject_share: float = Field(0.05, ge=0, le=1, description="share of bad rows above which an ingest fails")
     test_share: float = Field(
@@ -103,7 +106,7 @@ class Settings(BaseModel):
     seed: int = Field(0, ge=0, description="seed of every random choice")
     threads: int = Field(0, ge=0, description="threads per worker process; 0 shares the cores out")
     worker_processes: int = Field(2, ge=1, description="processes of a worker")
-    queues: Names = Field(("gpu", "cpu", "io"), description="queues a worker takes")
+    queues: Names = Field(QUEUES, min_length=1, description="queues a worker takes")
 
     nightly_cron: str = Field("0 3 * * *", description="when the nightly pipeline starts; empty turns it off")
     nightly_timezone: str = Field("UTC", description="time zone of the nightly cron")
@@ -154,6 +157,13 @@ class Settings(BaseModel):
             raise ValueError("one of DEBUG, INFO, WARNING, ERROR")
         return level
 
+    @field_validator("queues")
+    @classmethod
+    def _known_queues(cls, queues: Names) -> Names:
+        if strange := [queue for queue in queues if queue not in QUEUES]:
+            raise ValueError(f"no queue is named {', '.join(strange)}; there are {', '.join(QUEUES)}")
+        return queues
+
     @field_validator("serving_url", "durable_url")
     @classmethod
     def _redis_url(cls, url: SecretStr) -> SecretStr:
@@ -164,7 +174,7 @@ class Settings(BaseModel):
     @model_validator(mode="after")
     def _lease_below_limit(self) -> Self:
         if self.lease_seconds > self.task_limit_seconds:
-            raise ValueError("lease_seconds must not be above task_limit_seconds")
+            raise ValueError("TOPSHELF_LEASE_SECONDS must not be above TOPSHELF_TASK_LIMIT_SECONDS")
         return self
 
     @classmethod
@@ -244,5 +254,5 @@ def _nearest(name: str, known: Mapping[str, Any]) -> str:
 
 
 def _fault(loc: tuple[int | str, ...], message: str) -> str:
-    name = str(loc[0]) if loc else "settings"
-    return f"{PREFIX}{name.upper()}: {message.removeprefix('Value error, ')}"
+    variable = f"{PREFIX}{str(loc[0]).upper()}: " if loc else ""
+    return variable + message.removeprefix("Value error, ")

@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from store.jobs import STAGES, Job, JobState
-
 from topshelf.errors import JobCancelled, StoreUnavailable, TopshelfError
 from workers.dispatch import Dispatcher
 from workers.runtime import Runtime

@@ -103,8 +103,8 @@ def synth(
     as_json: Json = False,
 ) -> None:
     """Write a synthetic dataset of KION's shape, with tastes planted in it; read it with --preset kion."""
-    from interactions.synthetic import SyntheticShape, generate, write_kion
-
+    from interactions.kion_files import write_kion
+    from interactions.synthetic import SyntheticShape, generate
     from topshelf.cli.step_display import step
 
     total = interactions or round(users * 5_476_251 / 962_179)

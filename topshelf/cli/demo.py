@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from interactions.columns import ITEM_INDEX, USER_INDEX
 from topshelf.cli.application import app, console
+from topshelf.cli.tables import metrics_table, side_by_side
 from topshelf.errors import JobFailed, ReaderRefused, ServiceError
 from topshelf.settings import Settings
 
@@ -56,9 +58,10 @@ def _ingest(settings: Settings, path: Path | None, preset: str | None) -> "Datas
     from interactions.datasets import Datasets
     from interactions.ingest import ingest
     from topshelf.cli.step_display import step
-    from topshelf.local.demo_data import demo_data
 
     if path is None:
+        from topshelf.local.demo_data import demo_data
+
         found = demo_data(settings.cache_dir, console.print)
         path, preset = found.folder, found.preset
     with step("reading", console) as progress:
@@ -80,7 +83,6 @@ def _ingest(settings: Settings, path: Path | None, preset: str | None) -> "Datas
 
 def _run_pipelines(system: "LocalSystem", dataset: "Dataset") -> None:
     from topshelf.cli.job_display import watch_jobs
-    from topshelf.cli.tables import metrics_table
     from workers.celery_app import create_app
     from workers.dispatch import Dispatcher
     from workers.runtime import Runtime
@@ -109,28 +111,20 @@ def _run_pipelines(system: "LocalSystem", dataset: "Dataset") -> None:
 
 
 def _show_users(system: "LocalSystem", dataset: "Dataset") -> None:
-    from rich.columns import Columns
-
     model = system.settings.models[-1]
     titles = dataset.titles()
-    history = dataset.matrix()
-    step = max(1, len(dataset.users) // SHOWN_USERS)
-    for user in list(range(0, len(dataset.users), step))[:SHOWN_USERS]:
+    history = dataset.interactions()
+    every = max(1, len(dataset.users) // SHOWN_USERS)
+    for user in list(range(0, len(dataset.users), every))[:SHOWN_USERS]:
         external = dataset.users.ids_of([user])[0]
-        items = _served(system, model, str(external))
-        seen = [titles[item] for item in history[user].indices[:SHOWN_ITEMS]]
-        indices = [dataset.items.index_of(item) for item in items]
-        reco = [
-            titles[index] if index is not None else str(item)
-            for item, index in zip(items, indices, strict=True)
-        ]
+        touched = history.filter(history[USER_INDEX] == user)[ITEM_INDEX].to_list()
+        indices = [(item, dataset.items.index_of(item)) for item in _served(system, model, str(external))]
         console.print(
-            Columns(
-                [
-                    _list(f"user {external} watched ({history[user].nnz})", seen, numbered=False),
-                    _list(f"{model} recommends", reco, numbered=True),
-                ],
-                padding=(0, 4),
+            side_by_side(
+                f"user {external}: latest of {len(touched)}",
+                [titles[item] for item in reversed(touched[-SHOWN_ITEMS:])],
+                f"{model} recommends",
+                [str(item) if index is None else titles[index] for item, index in indices],
             )
         )
 
@@ -155,8 +149,3 @@ def _served(system: "LocalSystem", model: str, user: str) -> list[int | str]:
         else:
             items: list[int | str] = answer.body["items"]
             return items
-
-
-def _list(title: str, lines: list[str], *, numbered: bool) -> str:
-    shown = [f"{place:>2} {line}" if numbered else f"   {line}" for place, line in enumerate(lines, 1)]
-    return "\n".join([f"[bold]{title}[/]", *shown, ""])

@@ -1,18 +1,30 @@
 """Tables the commands print."""
 
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 
+from rich.box import SIMPLE_HEAD
+from rich.markup import escape
 from rich.table import Table
 
-METRIC_COLUMNS = ("NDCG@10", "MAP@10", "MRR@10", "Precision@10", "Recall@10", "Coverage@10", "Novelty@10")
+METRIC_COLUMNS = {
+    "NDCG@10": "NDCG",
+    "MAP@10": "MAP",
+    "MRR@10": "MRR",
+    "Precision@10": "Prec.",
+    "Recall@10": "Recall",
+    "Coverage@10": "Cover.",
+    "Novelty@10": "Novelty",
+}
+"""Names in a manifest, and what heads their column."""
 
 
 def metrics_table(title: str, metrics_by_model: Mapping[str, Mapping[str, float]]) -> Table:
-    """One row a model, the best value of each column in bold."""
-    table = Table(title=title, title_justify="left")
-    table.add_column("model")
-    for column in METRIC_COLUMNS:
-        table.add_column(column, justify="right")
+    """One row a model, the best value of each column in bold; everything at 10, fits 80 columns."""
+    table = Table(title=f"{title} (@10)", title_justify="left", box=SIMPLE_HEAD, padding=(0, 1))
+    table.add_column("model", no_wrap=True)
+    for heading in METRIC_COLUMNS.values():
+        table.add_column(heading, justify="right", no_wrap=True)
     best = {
         column: max((metrics.get(column, 0.0) for metrics in metrics_by_model.values()), default=0.0)
         for column in METRIC_COLUMNS
@@ -24,9 +36,20 @@ def metrics_table(title: str, metrics_by_model: Mapping[str, Mapping[str, float]
 
 def listing(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Table:
     """A plain table."""
-    table = Table(*columns)
+    table = Table(*columns, box=SIMPLE_HEAD, padding=(0, 1))
     for row in rows:
         table.add_row(*("" if cell is None else str(cell) for cell in row))
+    return table
+
+
+def side_by_side(left_title: str, left: Sequence[str], right_title: str, right: Sequence[str]) -> Table:
+    """Two lists next to each other, the right one numbered; long lines are cut."""
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1), expand=True)
+    table.add_column(left_title, ratio=1, no_wrap=True, overflow="ellipsis")
+    table.add_column("", justify="right")
+    table.add_column(right_title, ratio=1, no_wrap=True, overflow="ellipsis")
+    for place, (before, recommended) in enumerate(zip_longest(left, right, fillvalue=""), 1):
+        table.add_row(escape(before), str(place), escape(recommended))
     return table
 
 

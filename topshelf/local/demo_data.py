@@ -11,8 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from interactions.synthetic import SyntheticShape, generate, write_kion
-
+from interactions.kion_files import write_kion
+from interactions.synthetic import SyntheticShape, generate
 from topshelf.errors import UnreadableFile
 
 REQUIREMENT = "recbole==1.2.1"

@@ -5,13 +5,12 @@ import math
 import tempfile
 from pathlib import Path
 
-from store.catalog import write_catalog
-from store.jobs import Job
-
 from models.segments import SEGMENT_ITEMS
 from store.buckets import bucket_count, chunk_ranges
+from store.catalog import write_catalog
 from store.connection import check_room, check_serving_server
 from store.generations import Generation
+from store.jobs import Job
 from store.rows import id_width, pack_rows
 from topshelf.errors import JobCancelled, JobNotFound, StoreUnavailable, TopshelfError
 from workers.dispatch import Dispatcher
