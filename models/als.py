@@ -39,7 +39,6 @@ class Als(Recommender):
 
     name = "als"
     config_class: ClassVar[type[ModelConfig]] = AlsConfig
-    queue = "gpu"
 
     config: AlsConfig
     _factors: Vectors

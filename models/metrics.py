@@ -52,7 +52,7 @@ def ndcg(hits: Hits, relevant: Counts) -> PerUser:
 
 def hit_rate(hits: Hits) -> PerUser:
     """1 where there is a hit."""
-    return hits.any(axis=1).astype(np.float64)
+    return np.asarray(hits.any(axis=1), np.float64)
 
 
 def novelty(items: NDArray[np.int32], users_of_item: Counts, n_users: int) -> PerUser:

@@ -31,10 +31,10 @@ class PopularInCategory(SegmentRecommender):
     """One list per category, and one for everybody; a user gets the list likeliest to be theirs.
 
     Popularity as in P. Cremonesi, Y. Koren, R. Turrin, "Performance of recommender algorithms on top-n
-    recommendation tasks", RecSys 2010. The list of category c ranks by popularity * (1 + boost * [item in c]),
-    so that the best of the rest fill up a small category. Read as odds of being taken, these scores give
-    every history a likelihood under every list: the largest decides, and a user with no marked taste stays
-    with everybody.
+    recommendation tasks", RecSys 2010. The list of category c ranks by
+    popularity * (1 + boost * [item in c]), so that the best of the rest fill up a small category. Read as
+    odds of being taken, these scores give a history a likelihood under each list: the largest decides, and
+    a user with no marked taste stays with everybody.
     """
 
     name = "popular_in_category"
