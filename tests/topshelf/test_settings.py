@@ -1,0 +1,188 @@
+import os
+import traceback
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr, ValidationError
+
+from topshelf.errors import SettingsError
+from topshelf.settings import PREFIX, Settings, process_environment
+
+SECRET = "open-sesame-4711"
+
+
+def fault_lines(**environ: str) -> list[str]:
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_environment(environ)
+    return [line.strip() for line in str(caught.value).splitlines()[1:]]
+
+
+def test_the_defaults_are_usable() -> None:
+    assert Settings.from_environment({}).api_port == 8000
+
+
+def test_every_fault_is_said_at_once() -> None:
+    faults = fault_lines(
+        TOPSHELF_API_PORT="eighty",
+        TOPSHELF_K_STORE="0",
+        TOPSHELF_DEVICE="tpu",
+        TOPSHELF_LOG_LEVEL="loud",
+        TOPSHELF_NIGHTLY_TIMEZONE="Mars/Olympus",
+        TOPSHELF_NIGHTLY_CRON="0 3",
+        TOPSHELF_SERVING_URL="localhost:6379",
+        TOPSHELF_QUEUES="gpus,io",
+        TOPSHELF_MODELS="",
+        TOPSHELF_TOKEN_READ="x",
+    )
+    named = [line.split(":")[0].split(" ")[0] for line in faults]
+    assert sorted(set(named)) == [
+        "TOPSHELF_API_PORT",
+        "TOPSHELF_DEVICE",
+        "TOPSHELF_DURABLE_URL",
+        "TOPSHELF_K_STORE",
+        "TOPSHELF_LOG_LEVEL",
+        "TOPSHELF_MODELS",
+        "TOPSHELF_NIGHTLY_CRON",
+        "TOPSHELF_NIGHTLY_TIMEZONE",
+        "TOPSHELF_QUEUES",
+        "TOPSHELF_SERVING_URL",
+        "TOPSHELF_TOKEN_READ",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("misspelt", "nearest"),
+    [
+        ("TOPSHELF_TOKEN_READ", "TOPSHELF_TOKENS_READ"),
+        ("TOPSHELF_APIPORT", "TOPSHELF_API_PORT"),
+        ("TOPSHELF_DATADIR", "TOPSHELF_DATA_DIR"),
+        ("TOPSHELF_SERVING_URI", "TOPSHELF_SERVING_URL"),
+    ],
+)
+def test_a_misspelt_variable_names_the_nearest_setting(misspelt: str, nearest: str) -> None:
+    assert fault_lines(**{misspelt: "1"}) == [f"{misspelt} is not a setting; did you mean {nearest}?"]
+
+
+def test_a_variable_like_no_setting_gets_no_guess() -> None:
+    assert fault_lines(TOPSHELF_XYZZY="1") == ["TOPSHELF_XYZZY is not a setting"]
+
+
+def test_variables_of_the_test_suite_and_of_others_are_left_alone() -> None:
+    settings = Settings.from_environment({"TOPSHELF_TEST_DATA": "/data", "PATH": "/bin", "TOPSHELFX": "1"})
+    assert settings == Settings()
+
+
+def test_a_fault_of_two_settings_names_both() -> None:
+    assert fault_lines(TOPSHELF_LEASE_SECONDS="7200", TOPSHELF_TASK_LIMIT_SECONDS="3600") == [
+        "TOPSHELF_LEASE_SECONDS must not be above TOPSHELF_TASK_LIMIT_SECONDS"
+    ]
+
+
+def test_lists_are_separated_by_commas() -> None:
+    settings = Settings.from_environment(
+        {"TOPSHELF_MODELS": " als , popular,,", "TOPSHELF_TOKENS_READ": "one,two", "TOPSHELF_QUEUES": "io"}
+    )
+    assert settings.models == ("als", "popular")
+    assert [token.get_secret_value() for token in settings.tokens_read] == ["one", "two"]
+    assert settings.queues == ("io",)
+
+
+def test_overrides_win_over_the_environment_unless_they_are_none() -> None:
+    environ = {"TOPSHELF_REJECT_SHARE": "0.5"}
+    assert Settings.from_environment(environ, reject_share=0.1).reject_share == 0.1
+    assert Settings.from_environment(environ, reject_share=None).reject_share == 0.5
+
+
+def test_folders_are_absolute() -> None:
+    settings = Settings.from_environment({"TOPSHELF_DATA_DIR": "~/shelf"})
+    assert settings.data_dir == Path.home() / "shelf"
+    assert settings.cache_dir.is_absolute()
+
+
+def test_settings_are_frozen() -> None:
+    with pytest.raises(ValidationError):
+        Settings().seed = 1  # type: ignore[misc]  # mypy says it too
+
+
+def test_a_child_process_reads_the_very_same_settings() -> None:
+    settings = Settings.from_environment(
+        {
+            "TOPSHELF_TOKENS_ADMIN": SECRET,
+            "TOPSHELF_MODELS": "als",
+            "TOPSHELF_SERVING_URL": f"redis://:{SECRET}@elsewhere:6379/1",
+            "TOPSHELF_NIGHTLY_CRON": "",
+            "TOPSHELF_DRAIN_SECONDS": "0.5",
+            "TOPSHELF_DEVICE": "cuda:1",
+        }
+    )
+    environ = settings.to_environment()
+    assert set(environ) == {PREFIX + name.upper() for name in Settings.model_fields}
+    assert Settings.from_environment(environ) == settings
+
+
+def test_secrets_show_in_no_representation() -> None:
+    settings = Settings.from_environment(
+        {
+            "TOPSHELF_TOKENS_READ": SECRET,
+            "TOPSHELF_TOKENS_EVENTS": f"{SECRET},{SECRET}",
+            "TOPSHELF_TOKENS_ADMIN": SECRET,
+            "TOPSHELF_FLOWER_PASSWORD": SECRET,
+            "TOPSHELF_SERVING_URL": f"redis://:{SECRET}@elsewhere:6379",
+        }
+    )
+    for shown in (repr(settings), str(settings), settings.model_dump_json(), str(settings.model_dump())):
+        assert SECRET not in shown
+
+
+def test_secrets_show_in_no_error() -> None:
+    wrong = {"serving_url": f"http://:{SECRET}@elsewhere", "api_port": SECRET, "tokens_read": SECRET}
+    with pytest.raises(SettingsError) as from_environment:
+        Settings.from_environment({PREFIX + name.upper(): text for name, text in wrong.items()})
+    assert SECRET not in "".join(traceback.format_exception(from_environment.value))
+    with pytest.raises(ValidationError) as direct:
+        Settings.model_validate(wrong)
+    assert SECRET not in str(direct.value)
+
+
+def test_both_roles_are_on_the_embedded_redis_by_default() -> None:
+    settings = Settings.from_environment({"TOPSHELF_REDIS_PORT": "7777"})
+    assert settings.embedded_redis
+    assert settings.serving_url == settings.durable_url == SecretStr("redis://127.0.0.1:7777/0")
+
+
+def test_one_url_serves_both_roles() -> None:
+    settings = Settings.from_environment({"TOPSHELF_SERVING_URL": "redis://shelves:6379/0"})
+    assert settings.durable_url == settings.serving_url
+    assert not settings.embedded_redis
+
+
+def test_a_second_url_is_kept_apart() -> None:
+    settings = Settings.from_environment(
+        {"TOPSHELF_SERVING_URL": "redis://shelves:6379/0", "TOPSHELF_DURABLE_URL": "rediss://broker:6379/0"}
+    )
+    assert settings.durable_url.get_secret_value() == "rediss://broker:6379/0"
+    assert not settings.embedded_redis
+
+
+def test_naming_the_embedded_server_by_its_url_changes_nothing() -> None:
+    assert Settings.from_environment(Settings().to_environment()).embedded_redis
+
+
+def test_the_cores_are_shared_out_among_the_processes_of_a_worker() -> None:
+    cores = os.cpu_count() or 1
+    assert Settings(worker_processes=1).threads_per_process == cores
+    assert Settings(worker_processes=cores * 2).threads_per_process == 1
+    assert Settings(threads=3).threads_per_process == 3
+
+
+def test_a_child_inherits_the_environment_without_our_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOPSHELF_SEED", "5")
+    monkeypatch.setenv("UNRELATED", "kept")
+    environ = process_environment()
+    assert environ["UNRELATED"] == "kept"
+    assert not [name for name in environ if name.startswith(PREFIX)]
+
+
+def test_every_setting_is_described() -> None:
+    for name, field in Settings.model_fields.items():
+        assert field.description, name
