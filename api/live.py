@@ -13,7 +13,7 @@ from api.loading import Loader
 from api.snapshot import LiveModel, Neighbours, Snapshot
 from store.generations import Pointer
 from store.items import ItemOverlay
-from store.reading import ShelfReader
+from store.reading import Poll, ShelfReader
 from topshelf.errors import StoreUnavailable, TopshelfError
 
 POLL_SECONDS = 0.1
@@ -41,6 +41,7 @@ class Live:
         self._circuit = circuit
         self._overlay_turn = asyncio.Lock()
         self._models_turn = asyncio.Lock()
+        self._poll_turn = asyncio.Lock()
         self._retry_at: dict[str, float] = {}
         self._following: asyncio.Task[None] | None = None
         self._loading: asyncio.Task[None] | None = None
@@ -96,16 +97,20 @@ class Live:
             await asyncio.sleep(POLL_SECONDS)
 
     async def _poll(self) -> None:
-        try:
-            async with asyncio.timeout(RETRY_SECONDS):
-                poll = await self._shelves.poll()
-        except TimeoutError as error:
-            raise StoreUnavailable("Redis did not answer in time") from error
+        poll = await self._ask()
         self._circuit.close()
         if poll.items_version != self.snapshot.overlay.version:
             await self.refresh_items()
         if not self.started or self._wanted(poll.pointers):
             self._load_beside()
+
+    async def _ask(self) -> Poll:
+        async with self._poll_turn:
+            try:
+                async with asyncio.timeout(RETRY_SECONDS):
+                    return await self._shelves.poll()
+            except TimeoutError as error:
+                raise StoreUnavailable("Redis did not answer in time") from error
 
     def _load_beside(self) -> None:
         """Load in a task of its own: a large catalogue must not hold up hidden items."""
@@ -128,7 +133,7 @@ class Live:
     async def _load(self) -> None:
         async with self._models_turn:
             # Asked for anew: what was polled before the turn came may be out of date.
-            pointers = (await self._shelves.poll()).pointers
+            pointers = (await self._ask()).pointers
             models: dict[str, LiveModel] = {}
             for name, pointer in sorted(pointers.items()):
                 model = await self._model(name, pointer)

@@ -86,7 +86,7 @@ class Metrics:
             self._age.labels(model).set(seconds)
         registry = CollectorRegistry()
         try:
-            MultiProcessCollector(registry)
+            MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
         except ValueError:
             registry = self._registry
         return generate_latest(registry)

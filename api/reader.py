@@ -9,11 +9,12 @@ from typing import cast
 from fastapi import Request
 
 from api.assortment import ItemId
-from api.circuit import Circuit
+from api.circuit import READ_SECONDS, Circuit
 from api.dispatching import Dispatcher
 from api.live import Live
 from api.loading import Loader
 from api.metrics import Metrics
+from api.row_reads import RowReads
 from api.shelf import NOBODY, Served, Shelf, Taste, Wish
 from api.snapshot import LiveModel, Snapshot
 from store.connection import connect, connect_async
@@ -54,6 +55,7 @@ class Reader:
         self.durable = connect(settings.durable_url.get_secret_value(), timeout_seconds=STORE_SECONDS)
         self._reading = connect_async(serving_url, timeout_seconds=STORE_SECONDS)
         self.shelves = ShelfReader(self._reading, keys)
+        self._rows = RowReads(self.shelves, timeout_seconds=READ_SECONDS)
         self.items = ItemOverlay(self.serving, keys)
         self.recents = Recents(self.serving, keys, settings.recent_ttl_seconds)
         self.generations = Generations(self.serving, keys)
@@ -95,7 +97,7 @@ class Reader:
         key = str(user).encode()
         try:
             async with self.circuit.reading():
-                row, recents = await self.shelves.row(model.name, model.generation, key)
+                row, recents = await self._rows.row(model.generation, key)
                 taste = Taste(recents)
                 if row is None:
                     taste = Taste(recents, favourites(await self.shelves.profile(key)))

@@ -253,7 +253,8 @@ class JobBody(Body):
     kind: Literal["train", "precompute", "pipeline"]
     model: ModelName
     params: dict[str, Any] = Field(
-        {}, description="hyper-parameters, and `dataset` or `artifact` where wished"
+        {},
+        description="`config` (hyper-parameters), `dataset`, `artifact`; the worker chooses the rest",
     )
     job_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")] | None = Field(
         None, description="the same id sent again is the same job; made up where left out"

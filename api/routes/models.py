@@ -101,5 +101,5 @@ def _live(reader: Reader, name: str) -> LiveModelAnswer:
         artifact=generation.artifact if generation else None,
         n_users=generation.n_users if generation else None,
         n_items=generation.n_items if generation else None,
-        hold=reader.generations.held(name),
+        hold=reader.generations.held_since(name) is not None,
     )

@@ -18,7 +18,14 @@ def test_an_empty_token_counts_as_none() -> None:
 
 @pytest.mark.parametrize(
     ("token", "scope"),
-    [("r1", Scope.read), ("r2", Scope.read), ("e", Scope.events), ("a", Scope.admin), ("r", None), ("", None)],
+    [
+        ("r1", Scope.read),
+        ("r2", Scope.read),
+        ("e", Scope.events),
+        ("a", Scope.admin),
+        ("r", None),
+        ("", None),
+    ],
 )
 def test_a_token_has_the_scope_it_was_set_for(token: str, scope: Scope | None) -> None:
     tokens = Tokens(
