@@ -5,6 +5,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from topshelf.errors import ServiceError
@@ -65,17 +66,25 @@ class Process:
         return f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
 
     def launch(self) -> None:
-        """Start the process without waiting for it."""
-        self.log.parent.mkdir(parents=True, exist_ok=True)
-        with self.log.open("ab") as log:
-            self._child = subprocess.Popen(  # noqa: S603 -- argv is ours
-                self._argv,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                env=self._environ,
-                start_new_session=True,
-            )
+        """Start the process without waiting for it.
+
+        Raises:
+            ServiceError: it cannot be started.
+        """
+        self._end_group()  # what a dead process left behind may hold its port
+        try:
+            self.log.parent.mkdir(parents=True, exist_ok=True)
+            with self.log.open("ab") as log:
+                self._child = subprocess.Popen(  # noqa: S603 -- argv is ours
+                    self._argv,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    env=self._environ,
+                    start_new_session=True,
+                )
+        except OSError as error:
+            raise ServiceError(f"{self.name} cannot be started: {error}") from error
 
     def wait_until_ready(self) -> None:
         """Wait for the process to say that it is ready.
@@ -104,13 +113,17 @@ class Process:
         if self._child is None:
             return
         self.ask_to_stop()
-        try:
+        with suppress(subprocess.TimeoutExpired):
             self._child.wait(self._stop_seconds)
-        except subprocess.TimeoutExpired:
-            os.killpg(self._child.pid, signal.SIGKILL)
-            self._child.wait()
+        self._end_group()
 
     def last_lines(self) -> str:
         """The end of the log."""
         lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
         return "\n".join(lines[-LOG_LINES:])
+
+    def _end_group(self) -> None:
+        if self._child is not None:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._child.pid, signal.SIGKILL)
+            self._child.wait()

@@ -82,7 +82,7 @@ class Supervisor:
                     service.wait_until_ready()
             for service in self._services[1:]:
                 service.wait_until_ready()
-        except ServiceError:
+        except BaseException:  # Ctrl-C during the start leaves nothing behind either
             self.stop()
             raise
         self._watch.start()
