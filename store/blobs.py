@@ -8,16 +8,21 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
 
-import orjson
 import redis
 
+from store import documents
 from store.connection import store_errors
 from topshelf.errors import BlobNotFound, StoreError
 
 PART_BYTES = 16_000_000
+LOCAL_INDEX = ".index.json"
+"""Written into a fetched folder last: what makes it whole."""
 
 PartKey = Callable[[int], str]
 """The key of a part; part 0 is the index."""
+
+FileEntry = dict[str, Any]
+"""``name``, ``size``, ``sha256`` and ``parts`` (their numbers) of one file."""
 
 
 class Blobs:
@@ -28,58 +33,68 @@ class Blobs:
 
     @store_errors()
     def put(self, part_key: PartKey, files: Mapping[str, bytes]) -> None:
-        """Store files; what is there already is left as it is. The index is written last."""
-        if self._client.exists(part_key(0)):
-            return
-        index: list[dict[str, Any]] = []
-        part = 1
-        for name, content in files.items():
-            chunks = list(_chunks(content))
-            for offset, chunk in enumerate(chunks):
-                self._client.set(part_key(part + offset), chunk)
-            index.append(
-                {
-                    "name": name,
-                    "size": len(content),
-                    "sha256": hashlib.sha256(content).hexdigest(),
-                    "parts": list(range(part, part + len(chunks))),
-                }
-            )
-            part += len(chunks)
-        self._client.set(part_key(0), orjson.dumps(index))
+        """Store files; the index comes last. What is there whole already is only noted as wanted again."""
+        index = list(_indexed(files))
+        if not self._holds(part_key, index):
+            for entry in index:
+                for part, chunk in zip(entry["parts"], _chunks(files[entry["name"]]), strict=True):
+                    self._client.set(part_key(part), chunk)
+        now, _ = self._client.time()
+        self._client.set(part_key(0), documents.dump({"stored_at": now, "files": index}))
 
     def fetch(self, part_key: PartKey, folder: Path) -> Path:
-        """The folder with the files in it; downloaded whole, verified and renamed into place where it is not.
+        """The folder with the files in it; downloaded, verified and renamed into place where it is not whole.
 
         Raises:
             BlobNotFound: the files are not in the store, or a part of them is missing or damaged.
             StoreError: they cannot be written here.
         """
-        if folder.is_dir():
-            return folder
         try:
-            folder.parent.mkdir(parents=True, exist_ok=True)
-            staging = Path(tempfile.mkdtemp(prefix=".fetching-", dir=folder.parent))
-            try:
-                for name, content in self._read(part_key):
-                    (staging / name).write_bytes(content)
-                os.rename(staging, folder)  # noqa: PTH104 -- fails, as wanted, where another process was first
-            except OSError:
-                if not folder.is_dir():
-                    raise
-            finally:
-                shutil.rmtree(staging, ignore_errors=True)
+            if not _is_whole(folder):
+                self._download(part_key, folder)
         except OSError as error:
             raise StoreError(f"{folder} cannot be written: {error}") from error
         return folder
 
-    def _read(self, part_key: PartKey) -> Iterator[tuple[str, bytes]]:
-        index = self._part(part_key(0))
-        for entry in orjson.loads(index):
-            content = b"".join(self._part(part_key(part)) for part in entry["parts"])
-            if hashlib.sha256(content).hexdigest() != entry["sha256"]:
-                raise BlobNotFound(f"{entry['name']} under {part_key(0)} is damaged")
-            yield Path(entry["name"]).name, content
+    @store_errors()
+    def stored_at(self, part_key: PartKey) -> int | None:
+        """Epoch seconds (the server's clock) at which the files were put last; None where there are none."""
+        index = self._index(part_key)
+        return None if index is None else int(index["stored_at"])
+
+    @store_errors()
+    def drop(self, part_key: PartKey) -> int:
+        """Remove files; returns the keys unlinked."""
+        index = self._index(part_key)
+        if index is None:
+            return 0
+        parts = [part for entry in index["files"] for part in entry["parts"]]
+        return sum(self._client.unlink(part_key(part)) for part in [0, *parts])
+
+    def _holds(self, part_key: PartKey, files: list[FileEntry]) -> bool:
+        index = self._index(part_key)
+        if index is None or index["files"] != files:
+            return False
+        return all(self._client.exists(part_key(part)) for entry in files for part in entry["parts"])
+
+    def _index(self, part_key: PartKey) -> dict[str, Any] | None:
+        text = cast("bytes | None", self._client.get(part_key(0)))
+        return None if text is None else cast("dict[str, Any]", documents.load(text))
+
+    def _download(self, part_key: PartKey, folder: Path) -> None:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        staging = Path(tempfile.mkdtemp(prefix=".fetching-", dir=folder.parent))
+        try:
+            files: list[FileEntry] = documents.load(self._part(part_key(0)))["files"]
+            for entry in files:
+                content = b"".join(self._part(part_key(part)) for part in entry["parts"])
+                if hashlib.sha256(content).hexdigest() != entry["sha256"]:
+                    raise BlobNotFound(f"{entry['name']} under {part_key(0)} is damaged")
+                _write(staging / Path(entry["name"]).name, content)
+            _write(staging / LOCAL_INDEX, documents.dump(files))
+            _move(staging, folder)
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
 
     @store_errors()
     def _part(self, key: str) -> bytes:
@@ -89,6 +104,43 @@ class Blobs:
         return content
 
 
+def _indexed(files: Mapping[str, bytes]) -> Iterator[FileEntry]:
+    part = 1
+    for name, content in sorted(files.items()):
+        parts = list(range(part, part + sum(1 for _ in _chunks(content))))
+        part += len(parts)
+        digest = hashlib.sha256(content).hexdigest()
+        yield {"name": name, "size": len(content), "sha256": digest, "parts": parts}
+
+
 def _chunks(content: bytes) -> Iterator[bytes]:
     for start in range(0, len(content), PART_BYTES):
         yield content[start : start + PART_BYTES]
+
+
+def _is_whole(folder: Path) -> bool:
+    try:
+        files: list[FileEntry] = documents.load((folder / LOCAL_INDEX).read_bytes())
+        return all((folder / entry["name"]).stat().st_size == entry["size"] for entry in files)
+    except (FileNotFoundError, StoreError):
+        return False
+
+
+def _write(path: Path, content: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _move(staging: Path, folder: Path) -> None:
+    """Put ``staging`` in the place of ``folder``, unless another process put a whole one there meanwhile."""
+    if folder.exists() and not _is_whole(folder):
+        broken = Path(tempfile.mkdtemp(prefix=".broken-", dir=folder.parent))
+        folder.rename(broken / folder.name)
+        shutil.rmtree(broken, ignore_errors=True)
+    try:
+        os.rename(staging, folder)  # noqa: PTH104 -- fails, as wanted, on a folder that is not empty
+    except OSError:
+        if not _is_whole(folder):
+            raise

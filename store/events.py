@@ -1,34 +1,35 @@
-"""The stream of feedback between the reader that takes it and the worker that drains it to disk."""
+"""Feedback on its way into the data: appended by readers, drained by one consumer group."""
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, cast
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import astuple, dataclass
+from typing import Any
 
-import orjson
 import redis
 from redis.exceptions import ResponseError
 
-from store import scripts
+from store import documents, scripts
 from store.connection import store_errors
 from store.keys import Keys
 from topshelf.errors import EventsFull
 
-GROUP, CONSUMER = "drain", "drain"
+GROUP = "drain"
+CONSUMER = "drain"
 
 
 @dataclass(frozen=True)
 class Event:
-    """One piece of feedback; ``timestamp`` is ISO 8601 in UTC."""
+    """One thing a user did with an item."""
 
     event_id: str
     user_id: int | str
     item_id: int | str
     timestamp: str
+    """ISO, UTC."""
     weight: float = 1.0
 
 
 class EventLog:
-    """The stream in one durable Redis; never trimmed before it was read."""
+    """The stream of events; it holds ``limit`` at most and never drops one that was not drained."""
 
     def __init__(self, client: redis.Redis, keys: Keys, limit: int) -> None:
         self._client = client
@@ -37,62 +38,75 @@ class EventLog:
 
     @store_errors()
     def append(self, events: Sequence[Event]) -> list[str]:
-        """Take events, all or none; returns their places in the stream.
+        """Take all the events or none; returns their stream ids.
 
         Raises:
-            EventsFull: so many are not drained yet that these do not fit.
+            EventsFull: there is no room for all of them.
         """
         if not events:
             return []
-        texts = [orjson.dumps(asdict(event)) for event in events]
+        texts = [documents.dump(astuple(event)) for event in events]
         ids: list[bytes] = scripts.run(
             self._client, "append_events", [self._keys.events], [self._limit, *texts]
         )
         if not ids:
-            raise EventsFull(f"{self._limit:,} events wait to be drained; try again later")
-        return [place.decode() for place in ids]
+            raise EventsFull(f"{self._limit:,} events wait to be drained; nothing was taken, try again later")
+        return [stream_id.decode() for stream_id in ids]
 
     @store_errors()
-    def read_batch(self, count: int) -> list[tuple[str, Event]]:
-        """The oldest events with their places: first what was read and not acknowledged, then new ones."""
-        self._ensure_group()
-        for start in ("0", ">"):
-            answer = self._client.xreadgroup(GROUP, CONSUMER, {self._keys.events: start}, count=count)
-            found = _entries(answer)
-            if found:
-                return found
-        return []
+    def read_batch(self, count: int, after: str = "0") -> list[tuple[str, Event]]:
+        """At most ``count`` events with their stream ids: read before but not acknowledged, then new ones.
+
+        ``after`` leaves out those read before up to this stream id.
+        """
+        batch = list(self._read(count, after))
+        if len(batch) < count:
+            batch += self._read(count - len(batch), ">")
+        return batch
 
     @store_errors()
-    def acknowledge(self, places: Sequence[str]) -> None:
-        """Take events that are safe on disk off the stream."""
-        if not places:
+    def acknowledge(self, stream_ids: Sequence[str]) -> None:
+        """Drop events that are safe elsewhere."""
+        if not stream_ids:
             return
         with self._client.pipeline(transaction=True) as pipe:
-            pipe.xack(self._keys.events, GROUP, *places)
-            pipe.xdel(self._keys.events, *places)
+            pipe.xack(self._keys.events, GROUP, *stream_ids)
+            pipe.xdel(self._keys.events, *stream_ids)
             pipe.execute()
 
     @store_errors()
-    def length(self) -> int:
-        """Events in the stream."""
-        return int(self._client.xlen(self._keys.events))
+    def pending(self) -> int:
+        """Events read and not acknowledged."""
+        self._create_group()
+        return int(self._client.xpending(self._keys.events, GROUP)["pending"])
 
-    def _ensure_group(self) -> None:
+    @store_errors()
+    def length(self) -> int:
+        """Events in the stream, read or not."""
+        return self._client.xlen(self._keys.events)
+
+    def _read(self, count: int, after: str) -> Iterator[tuple[str, Event]]:
+        for stream_id, content in self._entries(count, after):
+            if content:
+                yield stream_id.decode(), Event(*documents.load(content[b"e"]))
+            else:
+                # Deleted by hand while it was pending: nothing is left to drain.
+                self._client.xack(self._keys.events, GROUP, stream_id)
+
+    def _entries(self, count: int, after: str) -> list[tuple[bytes, Mapping[bytes, bytes] | None]]:
+        try:
+            answer: Any = self._client.xreadgroup(GROUP, CONSUMER, {self._keys.events: after}, count=count)
+        except ResponseError as error:
+            if "NOGROUP" not in str(error):
+                raise
+            self._create_group()
+            return self._entries(count, after)
+        streams = answer.values() if isinstance(answer, dict) else (entries for _, entries in answer or ())
+        return [entry for entries in streams for entry in entries]
+
+    def _create_group(self) -> None:
         try:
             self._client.xgroup_create(self._keys.events, GROUP, id="0", mkstream=True)
         except ResponseError as error:
-            if not str(error).startswith("BUSYGROUP"):
+            if "BUSYGROUP" not in str(error):
                 raise
-
-
-def _entries(answer: Any) -> list[tuple[str, Event]]:
-    """Entries of one stream, whichever protocol version answered; those deleted meanwhile are skipped."""
-    streams = list(answer.values()) if isinstance(answer, dict) else [entries for _, entries in answer or ()]
-    found = []
-    for entries in streams:
-        flat = entries[0] if entries and isinstance(entries[0], list) else entries
-        for place, fields in cast("list[tuple[bytes, dict[bytes, bytes]]]", flat):
-            if fields:
-                found.append((place.decode(), Event(**orjson.loads(fields[b"e"]))))
-    return found

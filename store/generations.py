@@ -1,19 +1,18 @@
 """Life of a generation: created, filled chunk by chunk, verified, published, replaced, swept."""
 
-import json
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Literal, cast
 
 import redis
 
-from store import scripts
+from store import documents, scripts
 from store.buckets import chunk_count
 from store.connection import store_errors
 from store.generation import Generation, Layout, Pointer
 from store.keys import Keys
 from store.rows import id_width
-from store.sweeping import sweep_model
+from store.sweeping import drop_unused, sweep_model
 from store.verification import verify_content
 from topshelf.errors import (
     FenceLost,
@@ -182,7 +181,7 @@ class Generations:
         """Write the lists of the layout ``segments``: ``rows[n]`` is the packed list of ``labels[n]``."""
         name = self._keys.segments(model, generation)
         content: dict[str, bytes] = {str(number): row for number, row in enumerate(rows)}
-        content["labels"] = json.dumps(list(labels), ensure_ascii=False).encode()
+        content["labels"] = documents.dump(list(labels))
         with self._client.pipeline(transaction=True) as pipe:
             pipe.unlink(name)
             pipe.hset(name, mapping=content)  # type: ignore[arg-type]
@@ -266,13 +265,14 @@ class Generations:
     def sweep(self, model: str, *, retire_after_seconds: float, zombie_after_seconds: float) -> int:
         """Unlink what is neither live nor the rollback's target and had its time; returns the keys unlinked.
 
-        Generations that a later run overtook before they were published are failed first.
+        Generations that a later run overtook before they were published are failed first. With the last
+        generation that names a catalogue or a neighbour artifact, that goes, too.
         """
         fence = int(cast("bytes | None", self._client.get(self._keys.fence(model))) or 0)
         for generation in self.list(model):
             if generation.state in ("building", "ready") and generation.fence < fence:
                 self.fail(model, generation.id, OVERTAKEN)
-        return sweep_model(
+        unlinked, removed = sweep_model(
             self._client,
             self._keys,
             self.list(model),
@@ -280,6 +280,12 @@ class Generations:
             retire_after_seconds=retire_after_seconds,
             zombie_after_seconds=zombie_after_seconds,
         )
+        if removed:
+            kept = [generation for name in self.models() for generation in self.list(name)]
+            unlinked += drop_unused(
+                self._client, self._keys, removed, kept, unused_after_seconds=zombie_after_seconds
+            )
+        return unlinked
 
     def _chunk_keys(self, model: str, generation: str) -> tuple[str, str, str]:
         return (

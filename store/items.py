@@ -1,22 +1,22 @@
-"""What changes about items between trainings: hidden ones, categories, features.
-
-The version is raised after each change, so a reader that sees it raised also sees the change.
-"""
+"""What was changed about items since the catalogue was written; every reader follows it."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
-import orjson
 import redis
 
+from store import documents
 from store.connection import store_errors
 from store.keys import Keys
 
-CATEGORIES, FEATURES = b"c:", b"f:"
+ItemMeta = dict[str, dict[str, Any]]
+"""External id -> ``categories`` (list) and ``features`` (object), each only where it was put."""
+
+CATEGORIES, FEATURES = "c:", "f:"
 
 
 class ItemOverlay:
-    """Hidden items and changed categories, over every catalogue of one serving Redis."""
+    """Hidden items, categories and features; a version counter is raised after each change."""
 
     def __init__(self, client: redis.Redis, keys: Keys) -> None:
         self._client = client
@@ -25,41 +25,52 @@ class ItemOverlay:
     @store_errors()
     def hide(self, item_id: str) -> None:
         """Keep an item off every list."""
-        self._client.sadd(self._keys.items_hidden, item_id)
-        self._client.incr(self._keys.items_version)
+        with self._client.pipeline(transaction=False) as pipe:
+            pipe.sadd(self._keys.items_hidden, item_id)
+            pipe.incr(self._keys.items_version)
+            pipe.execute()
 
     @store_errors()
     def unhide(self, item_id: str) -> None:
-        """Let an item back onto the lists."""
-        if self._client.srem(self._keys.items_hidden, item_id):
-            self._client.incr(self._keys.items_version)
+        """Let an item onto lists again."""
+        with self._client.pipeline(transaction=False) as pipe:
+            pipe.srem(self._keys.items_hidden, item_id)
+            pipe.incr(self._keys.items_version)
+            pipe.execute()
 
-    @store_errors()
     def put_categories(self, item_id: str, categories: Sequence[str]) -> None:
         """Replace an item's categories."""
-        self._put(CATEGORIES, item_id, list(categories))
+        self._put(CATEGORIES + item_id, list(categories))
 
-    @store_errors()
     def put_features(self, item_id: str, features: Mapping[str, Any]) -> None:
         """Replace an item's features."""
-        self._put(FEATURES, item_id, dict(features))
+        self._put(FEATURES + item_id, dict(features))
 
     @store_errors()
-    def snapshot(self) -> tuple[int, set[str], dict[str, dict[str, Any]]]:
-        """The version, the hidden items, and ``{item: {"categories": …, "features": …}}`` of changed ones."""
+    def snapshot(self) -> tuple[int, set[str], ItemMeta]:
+        """Version, hidden items' ids, and what is known about items.
+
+        The version is read first: the rest is never older than it.
+        """
         with self._client.pipeline(transaction=False) as pipe:
-            # The version first: a change in between is seen again at the next version, never missed.
             pipe.get(self._keys.items_version)
             pipe.smembers(self._keys.items_hidden)
             pipe.hgetall(self._keys.items_meta)
             version, hidden, meta = pipe.execute()
-        known: dict[str, dict[str, Any]] = {}
-        for field, text in cast("dict[bytes, bytes]", meta).items():
-            what = "categories" if field.startswith(CATEGORIES) else "features"
-            known.setdefault(field[2:].decode(), {})[what] = orjson.loads(text)
-        return int(version or 0), {item.decode() for item in hidden}, known
+        return int(version or 0), {item.decode() for item in hidden}, _decode(meta)
 
-    def _put(self, what: bytes, item_id: str, value: Any) -> None:
-        field = (what + item_id.encode()).decode()
-        self._client.hset(self._keys.items_meta, field, orjson.dumps(value).decode())
-        self._client.incr(self._keys.items_version)
+    @store_errors()
+    def _put(self, field: str, value: Any) -> None:
+        with self._client.pipeline(transaction=False) as pipe:
+            pipe.hset(self._keys.items_meta, field, documents.dump(value))
+            pipe.incr(self._keys.items_version)
+            pipe.execute()
+
+
+def _decode(raw: Mapping[bytes, bytes]) -> ItemMeta:
+    meta: ItemMeta = {}
+    names = {CATEGORIES: "categories", FEATURES: "features"}
+    for field, text in raw.items():
+        item_id = field.decode()
+        meta.setdefault(item_id[2:], {})[names[item_id[:2]]] = documents.load(text)
+    return meta

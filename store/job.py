@@ -1,38 +1,44 @@
-"""The durable record of one job."""
+"""The record of one job."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Literal, Self, cast
+from dataclasses import dataclass, fields
+from typing import Any, Literal, Self
 
-import orjson
-
+from store import documents
 from topshelf.errors import StoreError
 
 JobKind = Literal["train", "precompute", "pipeline"]
 JobState = Literal["queued", "running", "cancelling", "succeeded", "failed", "cancelled"]
+FinalState = Literal["succeeded", "failed", "cancelled"]
 
-STAGES: dict[str, tuple[str, ...]] = {
+FINAL_STATES = frozenset({"succeeded", "failed", "cancelled"})
+
+STAGES: Mapping[str, tuple[str, ...]] = {
     "train": ("train", "evaluate"),
     "precompute": ("precompute", "publish"),
     "pipeline": ("train", "evaluate", "precompute", "publish"),
 }
-FINAL_STATES: frozenset[str] = frozenset({"succeeded", "failed", "cancelled"})
+"""Stages of a job by its kind, in order."""
+
 JSON_FIELDS = frozenset({"params", "metrics", "result", "error"})
+UPDATABLE = JSON_FIELDS | {"progress", "message", "dataset", "artifact", "generation", "fence", "trace"}
+"""Fields that a worker may set; the others belong to the transitions."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """One job; times are ISO 8601 in UTC, "" where they have not come.
+    """One piece of work somebody asked for, and how far it is; times are ISO in UTC, "" before they come.
 
     Attributes:
         stage: where it is in the stages of its kind.
-        progress: share of the whole job that is done.
+        progress: share of the whole job that is done, 0 to 1.
         params: what was asked for: ``config``, ``dataset``, ``artifact``.
         fence: the fence of its generation, 0 before there is one.
         error: ``error_key`` and ``error_message`` where it failed or was cancelled.
-        attempts: how often its stage was begun.
-        lease_until: epoch seconds (the server's clock) up to which somebody works on it, 0 when nobody does.
+        attempts: how often its present stage was begun.
+        updated_epoch: epoch seconds of the last change, by the server's clock.
+        lease_until: epoch seconds up to which somebody works on it, by the server's clock; 0 for nobody.
+        trace: id that ties its log lines to the request that asked for it.
     """
 
     id: str
@@ -47,72 +53,61 @@ class Job:
     artifact: str
     generation: str
     fence: int
-    metrics: dict[str, float] | None
+    metrics: dict[str, Any] | None
     result: dict[str, Any] | None
-    error: dict[str, str] | None
+    error: dict[str, Any] | None
     attempts: int
     created: str
     started: str
     finished: str
     updated: str
+    updated_epoch: float
     lease_until: float
+    trace: str
 
     @property
-    def is_over(self) -> bool:
-        """Whether nothing will happen to the job any more."""
+    def over(self) -> bool:
+        """Whether the job is in a state it cannot leave."""
         return self.state in FINAL_STATES
 
-    @property
-    def updated_epoch(self) -> float:
-        """``updated`` in epoch seconds."""
-        return datetime.fromisoformat(self.updated).timestamp()
-
     @classmethod
-    def from_fields(cls, raw: Mapping[bytes, bytes]) -> Self:
-        """Read the Redis hash of a record.
+    def from_fields(cls, raw: Mapping[Any, Any]) -> Self:
+        """Read the Redis hash of a job.
 
         Raises:
-            StoreError: the hash is not a job's.
+            StoreError: the hash lacks a field or holds a value of the wrong type.
         """
-        fields = {name.decode(): value.decode() for name, value in raw.items()}
+        texts = {name.decode(): value.decode() for name, value in raw.items()}
         try:
-            documents = {name: orjson.loads(fields.get(name) or "null") for name in JSON_FIELDS}
-            return cls(
-                id=fields["id"],
-                kind=cast("JobKind", fields["kind"]),
-                model=fields["model"],
-                state=cast("JobState", fields["state"]),
-                stage=fields["stage"],
-                progress=float(fields["progress"]),
-                message=fields["message"],
-                params=documents["params"] or {},
-                dataset=fields["dataset"],
-                artifact=fields["artifact"],
-                generation=fields["generation"],
-                fence=int(fields["fence"]),
-                metrics=documents["metrics"],
-                result=documents["result"],
-                error=documents["error"],
-                attempts=int(fields["attempts"]),
-                created=fields["created"],
-                started=fields["started"],
-                finished=fields["finished"],
-                updated=fields["updated"],
-                lease_until=int(fields["lease_ms"]) / 1000,
-            )
+            values: dict[str, Any] = {
+                field.name: _value(field.name, field.type, texts[field.name]) for field in fields(cls)
+            }
         except (KeyError, ValueError) as error:
-            raise StoreError(f"the record of job {fields.get('id', '?')} is damaged: {error}") from error
+            raise StoreError(f"the record of job {texts.get('id', '?')} is damaged: {error}") from error
+        return cls(**values)
 
 
-def encoded(fields: Mapping[str, Any]) -> list[str | bytes]:
-    """Fields and values in turn, as the Redis hash holds them.
+def blank_fields() -> dict[str, str | bytes]:
+    """The Redis hash of a job about which nothing is known."""
+    return {field.name: _blank(field.name, field.type) for field in fields(Job)}
 
-    Raises:
-        StoreError: a field is not a job's.
-    """
-    flat: list[str | bytes] = []
-    for name, value in fields.items():
-        if name not in Job.__dataclass_fields__ and name != "lease_ms":
-            raise StoreError(f"a job has no field {name!r}")
-        flat += [name, orjson.dumps(value) if name in JSON_FIELDS else str(value)]
-    return flat
+
+def encoded(changes: Mapping[str, Any]) -> list[str | bytes]:
+    """Names and values in turn, as the Redis hash holds them."""
+    return [part for name, value in changes.items() for part in (name, _text(name, value))]
+
+
+def _blank(name: str, kind: Any) -> str:
+    if name in JSON_FIELDS:
+        return "null"
+    return "0" if kind in (int, float) else ""
+
+
+def _text(name: str, value: Any) -> str | bytes:
+    return documents.dump(value) if name in JSON_FIELDS else str(value)
+
+
+def _value(name: str, kind: Any, text: str) -> Any:
+    if name in JSON_FIELDS:
+        return documents.load(text)
+    return kind(text) if kind in (int, float) else text

@@ -1,7 +1,4 @@
-"""One run a model: a lock that its owner renews, and that runs out when the owner is gone.
-
-It keeps work from being done twice; what keeps a late run from publishing is the fence.
-"""
+"""The lock that keeps two runs from filling the same model at once."""
 
 from typing import cast
 
@@ -14,7 +11,7 @@ from topshelf.errors import LockHeld
 
 
 class ModelLock:
-    """The locks of all models in one serving Redis."""
+    """One lock per model, held by an owner's name for a time; the fence guards against who outlived it."""
 
     def __init__(self, client: redis.Redis, keys: Keys) -> None:
         self._client = client
@@ -22,29 +19,34 @@ class ModelLock:
 
     @store_errors()
     def acquire(self, model: str, owner: str, ttl_seconds: float) -> None:
-        """Take a model's lock, or renew one's own.
+        """Take the lock, or keep it where ``owner`` holds it.
 
         Raises:
-            LockHeld: somebody else holds it; the message names who.
+            LockHeld: somebody else holds it; the message names them.
         """
-        arguments: list[scripts.Argument] = [owner, int(ttl_seconds * 1000)]
-        holder = scripts.run_text(self._client, "acquire_lock", [self._keys.lock(model)], arguments)
+        holder = scripts.run_text(
+            self._client, "acquire_lock", [self._keys.lock(model)], [owner, _milliseconds(ttl_seconds)]
+        )
         if holder != owner:
             raise LockHeld(f"{model} is being worked on by job {holder}; wait for it or cancel it")
 
     @store_errors()
     def renew(self, model: str, owner: str, ttl_seconds: float) -> bool:
-        """Keep one's lock for ``ttl_seconds`` from now; False when it is somebody else's or nobody's."""
-        arguments: list[scripts.Argument] = [owner, int(ttl_seconds * 1000)]
-        return bool(scripts.run(self._client, "renew_lock", [self._keys.lock(model)], arguments))
+        """Keep the lock for ``ttl_seconds`` from now; False when ``owner`` does not hold it."""
+        args: list[scripts.Argument] = [owner, _milliseconds(ttl_seconds)]
+        return bool(scripts.run(self._client, "renew_lock", [self._keys.lock(model)], args))
 
     @store_errors()
     def release(self, model: str, owner: str) -> bool:
-        """Give one's lock back; False when one did not hold it."""
+        """Give the lock back; False when ``owner`` does not hold it."""
         return bool(scripts.run(self._client, "release_lock", [self._keys.lock(model)], [owner]))
 
     @store_errors()
     def owner(self, model: str) -> str | None:
-        """Who holds a model's lock."""
-        held = cast("bytes | None", self._client.get(self._keys.lock(model)))
-        return held.decode() if held else None
+        """Who holds the lock; None for nobody."""
+        holder = cast("bytes | None", self._client.get(self._keys.lock(model)))
+        return holder.decode() if holder else None
+
+
+def _milliseconds(seconds: float) -> int:
+    return max(1, int(seconds * 1000))

@@ -1,12 +1,11 @@
-"""What users touched lately, and what is known about them."""
+"""What a user touched of late, and what is known about a user."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-import orjson
 import redis
 
-from store import scripts
+from store import documents, scripts
 from store.connection import store_errors
 from store.keys import Keys
 
@@ -14,7 +13,7 @@ RECENT_ITEMS = 50
 
 
 class Recents:
-    """Recent items and profiles of all users in one serving Redis."""
+    """Lists of at most ``limit`` items per user, gone ``ttl_seconds`` after the last touch; profiles."""
 
     def __init__(self, client: redis.Redis, keys: Keys, ttl_seconds: int, limit: int = RECENT_ITEMS) -> None:
         self._client = client
@@ -24,24 +23,28 @@ class Recents:
 
     @store_errors()
     def touch(self, user_key: str | bytes, item_ids: Sequence[str]) -> None:
-        """Put items at the head of a user's list, the last one first; doing it twice is harmless."""
+        """Note items a user touched, newest last; an item noted before moves to the front."""
         if item_ids:
-            arguments: list[scripts.Argument] = [self._limit, self._ttl_seconds, *item_ids]
-            scripts.run(self._client, "touch_items", [self._keys.recent(user_key)], arguments)
+            args: list[scripts.Argument] = [self._limit, self._ttl_seconds, *item_ids[-self._limit :]]
+            scripts.run(self._client, "touch_items", [self._keys.recent(user_key)], args)
 
     @store_errors()
     def read(self, user_key: str | bytes) -> list[str]:
-        """A user's recent items, newest first."""
-        items = cast("list[bytes]", self._client.lrange(self._keys.recent(user_key), 0, -1))
-        return [item.decode() for item in items]
+        """Items a user touched, newest first."""
+        items = self._client.lrange(self._keys.recent(user_key), 0, -1)
+        return [item.decode() for item in cast("list[bytes]", items)]
 
     @store_errors()
     def put_profile(self, user_key: str | bytes, profile: Mapping[str, Any]) -> None:
         """Replace what is known about a user."""
-        self._client.set(self._keys.profile(user_key), orjson.dumps(dict(profile)))
+        self._client.set(self._keys.profile(user_key), documents.dump(dict(profile)))
 
     @store_errors()
     def read_profile(self, user_key: str | bytes) -> dict[str, Any] | None:
-        """What is known about a user; None where nothing is."""
-        text = cast("bytes | None", self._client.get(self._keys.profile(user_key)))
-        return cast("dict[str, Any]", orjson.loads(text)) if text else None
+        """What is known about a user; None for nothing."""
+        return decode_profile(cast("bytes | None", self._client.get(self._keys.profile(user_key))))
+
+
+def decode_profile(text: bytes | None) -> dict[str, Any] | None:
+    """A profile as it stands in Redis."""
+    return None if text is None else cast("dict[str, Any]", documents.load(text))

@@ -1,6 +1,6 @@
 """Lua scripts, one file each; a script touches keys of one slot only."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -22,12 +22,12 @@ def names() -> list[str]:
     return sorted(name.removesuffix(".lua") for name in found if name.endswith(".lua"))
 
 
-def run(client: redis.Redis, name: str, keys: Sequence[str], args: Sequence[Argument] = ()) -> Any:
+def run(client: redis.Redis, name: str, keys: Sequence[str], args: Iterable[Argument] = ()) -> Any:
     """Run a script by its hash, loading it when the server does not have it yet."""
     return client.register_script(source(name))(keys=list(keys), args=list(args))
 
 
-def run_text(client: redis.Redis, name: str, keys: Sequence[str], args: Sequence[Argument] = ()) -> str:
+def run_text(client: redis.Redis, name: str, keys: Sequence[str], args: Iterable[Argument] = ()) -> str:
     """Run a script that answers with a word."""
     answer: bytes = run(client, name, keys, args)
     return answer.decode()

@@ -1,10 +1,12 @@
 """Removal of generations that nobody can be reading any more."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import partial
 
 import redis
 
 from store import scripts
+from store.blobs import Blobs, PartKey
 from store.connection import store_errors
 from store.generation import Generation, Pointer
 from store.keys import Keys
@@ -22,15 +24,17 @@ def sweep_model(
     *,
     retire_after_seconds: float,
     zombie_after_seconds: float,
-) -> int:
-    """Unlink failed and retired generations that are due; returns the keys unlinked.
+) -> tuple[int, list[Generation]]:
+    """Unlink failed and retired generations that are due.
 
-    The content goes ``retire_after_seconds`` after retirement. Content and record go after
-    ``zombie_after_seconds``, when no task that could still write there can be alive.
+    Returns the keys unlinked, and the generations of which nothing is left. The content goes
+    ``retire_after_seconds`` after retirement. Content and record go after ``zombie_after_seconds``, when no
+    task that could still write there can be alive.
     """
     now = client.time()[0]
     named = _named(generations, pointer)
     unlinked = 0
+    removed: list[Generation] = []
     for generation in generations:
         if generation.state not in ("failed", "retired") or generation.id in named:
             continue
@@ -43,7 +47,42 @@ def sweep_model(
             unlinked += _unlink(client, _content(keys, generation))
             client.zrem(keys.generations(generation.model), generation.id)
             unlinked += client.unlink(record)
+            removed.append(generation)
+    return unlinked, removed
+
+
+@store_errors()
+def drop_unused(
+    client: redis.Redis,
+    keys: Keys,
+    removed: Iterable[Generation],
+    kept: Iterable[Generation],
+    *,
+    unused_after_seconds: float,
+) -> int:
+    """Drop catalogues and neighbour artifacts that only removed generations named; returns the keys unlinked.
+
+    One that was put less than ``unused_after_seconds`` ago stays: a run may be about to name it.
+    """
+    needed = _blobs(keys, kept)
+    now, _ = client.time()
+    blobs = Blobs(client)
+    unlinked = 0
+    for name, part_key in _blobs(keys, removed).items():
+        stored_at = None if name in needed else blobs.stored_at(part_key)
+        if stored_at is not None and now - stored_at >= unused_after_seconds:
+            unlinked += blobs.drop(part_key)
     return unlinked
+
+
+def _blobs(keys: Keys, generations: Iterable[Generation]) -> dict[str, PartKey]:
+    """Catalogues and neighbour artifacts that generations name, by the key of their index."""
+    part_keys: list[PartKey] = []
+    for generation in generations:
+        part_keys.append(partial(keys.catalog, generation.dataset))
+        if generation.knn:
+            part_keys.append(partial(keys.knn, generation.knn))
+    return {part_key(0): part_key for part_key in part_keys}
 
 
 def _named(generations: list[Generation], pointer: Pointer | None) -> set[str]:

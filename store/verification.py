@@ -1,9 +1,8 @@
 """Is a generation whole? Counted in Redis, not believed."""
 
-import json
-
 import redis
 
+from store import documents
 from store.buckets import check_encoding, count_users
 from store.connection import store_errors
 from store.generation import Generation
@@ -43,7 +42,7 @@ def _verify_segments(client: redis.Redis, keys: Keys, generation: Generation) ->
         fields, labels = pipe.execute()
     if labels is None:
         raise GenerationIncomplete(f"{_name(generation)} has no segments")
-    _expect(generation, "segments", fields - 1, len(json.loads(labels)))
+    _expect(generation, "segments", fields - 1, len(documents.load(labels)))
 
 
 def _expect(generation: Generation, what: str, found: int, wanted: int) -> None:

@@ -1,5 +1,4 @@
--- KEYS: lock. ARGV: owner, time to live in ms.
--- Returns the owner from now on; the one who asks may hold it already.
+-- KEYS: lock. ARGV: owner, lifetime in ms. Returns the owner after the call.
 local owner = redis.call('GET', KEYS[1])
 if owner and owner ~= ARGV[1] then
   return owner

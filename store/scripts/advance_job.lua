@@ -1,8 +1,10 @@
--- KEYS: job. ARGV: stage it is in, stage it goes to, ISO time.
--- Returns 1 when the job moved on, 0 when it is elsewhere, over, or being cancelled.
-local state, stage = unpack(redis.call('HMGET', KEYS[1], 'state', 'stage'))
-if state ~= 'running' or stage ~= ARGV[1] then
+-- KEYS: job. ARGV: stage that is done, stage that follows, now as ISO text.
+-- Frees the lease and moves a running job on; returns 1, 0 when somebody did so before.
+local job = redis.call('HMGET', KEYS[1], 'state', 'stage')
+if job[1] ~= 'running' or job[2] ~= ARGV[1] then
   return 0
 end
-redis.call('HSET', KEYS[1], 'stage', ARGV[2], 'lease_ms', 0, 'attempts', 0, 'message', '', 'updated', ARGV[3])
+local time = redis.call('TIME')
+redis.call('HSET', KEYS[1], 'stage', ARGV[2], 'attempts', 0, 'lease_until', 0, 'message', '', 'updated', ARGV[3],
+  'updated_epoch', string.format('%.3f', time[1] + time[2] / 1e6))
 return 1

@@ -1,10 +1,10 @@
--- KEYS: events. ARGV: limit, one JSON text an event.
--- Returns the ids of the entries, or nothing when they would not all fit.
+-- KEYS: events. ARGV: limit, then one JSON text per event.
+-- Takes the whole batch or nothing; returns the stream ids, none when there is no room.
 if redis.call('XLEN', KEYS[1]) + #ARGV - 1 > tonumber(ARGV[1]) then
   return {}
 end
 local ids = {}
-for position = 2, #ARGV do
-  ids[position - 1] = redis.call('XADD', KEYS[1], '*', 'e', ARGV[position])
+for i = 2, #ARGV do
+  ids[i - 1] = redis.call('XADD', KEYS[1], '*', 'e', ARGV[i])
 end
 return ids

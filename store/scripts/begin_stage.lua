@@ -1,17 +1,15 @@
--- KEYS: job. ARGV: stage, lease in ms, ISO time.
--- Returns 1 when the stage is the caller's, 0 when the job is past it, over, or somebody holds its lease.
-local state, stage, lease, started = unpack(redis.call('HMGET', KEYS[1], 'state', 'stage', 'lease_ms', 'started'))
-if (state ~= 'queued' and state ~= 'running') or stage ~= ARGV[1] then
-  return 0
-end
+-- KEYS: job. ARGV: stage, lease in seconds, now as ISO text.
+-- Leases a stage that is next and that nobody works on; returns 1, 0 otherwise.
+local job = redis.call('HMGET', KEYS[1], 'state', 'stage', 'lease_until', 'started')
 local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-if lease and tonumber(lease) > now then
+local now = time[1] + time[2] / 1e6
+if (job[1] ~= 'queued' and job[1] ~= 'running') or job[2] ~= ARGV[1] or tonumber(job[3]) > now then
   return 0
 end
-redis.call('HSET', KEYS[1], 'state', 'running', 'lease_ms', string.format('%.0f', now + ARGV[2]), 'updated', ARGV[3])
-if not started or started == '' then
+redis.call('HSET', KEYS[1], 'state', 'running', 'lease_until', string.format('%.3f', now + ARGV[2]),
+  'updated', ARGV[3], 'updated_epoch', string.format('%.3f', now))
+redis.call('HINCRBY', KEYS[1], 'attempts', 1)
+if job[4] == '' then
   redis.call('HSET', KEYS[1], 'started', ARGV[3])
 end
-redis.call('HINCRBY', KEYS[1], 'attempts', 1)
 return 1

@@ -1,7 +1,8 @@
--- KEYS: job. ARGV: field, value, ...
--- Returns 1 when the record was made, 0 when there was one.
+-- KEYS: job. ARGV: field, value, … of the record. Returns 1, or 0 when the job is there already.
 if redis.call('EXISTS', KEYS[1]) == 1 then
   return 0
 end
+local time = redis.call('TIME')
 redis.call('HSET', KEYS[1], unpack(ARGV))
+redis.call('HSET', KEYS[1], 'updated_epoch', string.format('%.3f', time[1] + time[2] / 1e6))
 return 1

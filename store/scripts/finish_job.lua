@@ -1,10 +1,15 @@
--- KEYS: job. ARGV: state, error, ISO time.
--- Returns 1 when the job ended now, 0 when it was over or is gone.
+-- KEYS: job. ARGV: final state, now as ISO text, then field, value, …
+-- Ends a job once; returns 1, 0 when it is over already, -1 when there is no such job.
 local state = redis.call('HGET', KEYS[1], 'state')
-if not state or state == 'succeeded' or state == 'failed' or state == 'cancelled' then
+if not state then
+  return -1
+end
+if state == 'succeeded' or state == 'failed' or state == 'cancelled' then
   return 0
 end
-redis.call('HSET', KEYS[1], 'state', ARGV[1], 'error', ARGV[2], 'finished', ARGV[3], 'updated', ARGV[3], 'lease_ms', 0)
+local time = redis.call('TIME')
+redis.call('HSET', KEYS[1], 'state', ARGV[1], 'lease_until', 0, 'finished', ARGV[2], 'updated', ARGV[2],
+  'updated_epoch', string.format('%.3f', time[1] + time[2] / 1e6), unpack(ARGV, 3))
 if ARGV[1] == 'succeeded' then
   redis.call('HSET', KEYS[1], 'progress', 1)
 end

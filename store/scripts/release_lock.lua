@@ -1,5 +1,4 @@
--- KEYS: lock. ARGV: owner.
--- Returns 1 when the owner held it and holds it no more.
+-- KEYS: lock. ARGV: owner. Returns 1, 0 when somebody else or nobody holds it.
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then
   return 0
 end

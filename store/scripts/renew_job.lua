@@ -1,10 +1,9 @@
--- KEYS: job. ARGV: lease in ms.
--- Returns 1 when the lease was renewed, 0 when the job is not under way.
-local state = redis.call('HGET', KEYS[1], 'state')
-if state ~= 'running' and state ~= 'cancelling' then
+-- KEYS: job. ARGV: lease in seconds.
+-- Lengthens a lease that is held; returns 1, 0 when the stage moved on or the job is over.
+local job = redis.call('HMGET', KEYS[1], 'state', 'lease_until')
+if (job[1] ~= 'running' and job[1] ~= 'cancelling') or tonumber(job[2]) == 0 then
   return 0
 end
 local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-redis.call('HSET', KEYS[1], 'lease_ms', string.format('%.0f', now + ARGV[1]))
+redis.call('HSET', KEYS[1], 'lease_until', string.format('%.3f', time[1] + time[2] / 1e6 + ARGV[1]))
 return 1

@@ -1,8 +1,13 @@
--- KEYS: job. ARGV: field, value, ...
--- Returns 1 when the fields were set, 0 when the job is over or gone: nothing brings it back.
+-- KEYS: job. ARGV: now as ISO text, then field, value, …
+-- Returns 1, 0 when the job is over and was left alone, -1 when there is no such job.
 local state = redis.call('HGET', KEYS[1], 'state')
-if not state or state == 'succeeded' or state == 'failed' or state == 'cancelled' then
+if not state then
+  return -1
+end
+if state == 'succeeded' or state == 'failed' or state == 'cancelled' then
   return 0
 end
-redis.call('HSET', KEYS[1], unpack(ARGV))
+local time = redis.call('TIME')
+redis.call('HSET', KEYS[1], 'updated', ARGV[1],
+  'updated_epoch', string.format('%.3f', time[1] + time[2] / 1e6), unpack(ARGV, 2))
 return 1
