@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
+from api.schemas import MANY, ONE
 from topshelf.errors import (
     EventsFull,
     GenerationNotFound,
@@ -128,8 +129,8 @@ async def _on_validation(_: Request, error: Exception) -> JSONResponse:
     faults = [
         {
             "error_key": "request_invalid",
-            "error_message": str(problem["msg"]),
-            "error_loc": list(problem["loc"]),
+            "error_message": str(problem["msg"]).removeprefix("Value error, "),
+            "error_loc": [part for part in problem["loc"] if part not in {ONE, MANY}],
         }
         for problem in problems[:100]
     ]

@@ -4,9 +4,8 @@ from collections.abc import Sequence
 
 from api.assortment import Assortment, ItemId
 from api.errors import Location, invalid
+from api.schemas import LONGEST_ID
 from topshelf.errors import InvalidId, ItemNotFound
-
-LONGEST_ID = 256
 
 
 def item_from_path(assortment: Assortment | None, text: str) -> ItemId:

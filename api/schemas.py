@@ -1,19 +1,23 @@
 """The bodies of requests and answers."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Literal, Self
+from math import isfinite
+from typing import Annotated, Any, Literal
 
 from pydantic import (
-    AwareDatetime,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
+    Discriminator,
     Field,
-    StrictInt,
+    PlainValidator,
     StrictStr,
-    model_validator,
+    Tag,
+    WithJsonSchema,
 )
 
+ONE, MANY = "one event", "many events"
+"""Names pydantic gives the two forms of a body of events; no part of where an error is."""
+LONGEST_ID = 256
 MANY_USERS = 1_000
 MANY_EVENTS = 1_000
 SESSION_ITEMS = 1_000
@@ -23,13 +27,7 @@ LARGEST_WEIGHT = 3e38
 """Weights are kept as float32."""
 
 ModelName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$", examples=["als"])]
-Id = (
-    Annotated[StrictInt, Field(ge=-(2**63), lt=2**63)]
-    | Annotated[StrictStr, Field(min_length=1, max_length=256)]
-)
-"""An external id: a JSON number or a JSON string, as the dataset declares."""
 Label = Annotated[StrictStr, Field(min_length=1, max_length=128)]
-Features = Annotated[dict[Label, str | int | float | bool | None], Field(max_length=100)]
 Source = Literal["cache", "knn", "popular_in_category", "popular"]
 
 
@@ -39,16 +37,58 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
-def _as_utc(value: Any) -> Any:
+def _id(value: Any) -> int | str:
+    if isinstance(value, int) and not isinstance(value, bool) and -(2**63) <= value < 2**63:
+        return value
+    if isinstance(value, str) and 1 <= len(value) <= LONGEST_ID:
+        return value
+    raise ValueError(f"an id is an integer of 64 bits or a string of 1 to {LONGEST_ID} characters")
+
+
+def _scalar(value: Any) -> str | float | bool | None:
+    if value is None or isinstance(value, bool | int | str) or (isinstance(value, float) and isfinite(value)):
+        return value
+    raise ValueError("a feature is a string, a number, true, false or null")
+
+
+def _moment(value: Any) -> datetime:
     """A time without a zone is UTC; a number is seconds since 1970."""
-    if isinstance(value, str):
-        try:
-            value = datetime.fromisoformat(value)
-        except ValueError:
-            return value
-    if isinstance(value, datetime) and value.tzinfo is None:
-        return value.replace(tzinfo=UTC)
-    return value
+    try:
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else _from_seconds(value)
+        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ValueError("a timestamp is ISO 8601, or seconds since 1970") from error
+    latest = datetime.now(UTC) + timedelta(seconds=LATEST_SECONDS)
+    if not datetime(1970, 1, 1, tzinfo=UTC) <= moment <= latest:
+        raise ValueError("the timestamp is before 1970 or more than a day ahead")
+    return moment
+
+
+def _from_seconds(value: Any) -> datetime:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError("not a number")
+    return datetime.fromtimestamp(value, UTC)
+
+
+Id = Annotated[
+    int | str,
+    PlainValidator(_id),
+    WithJsonSchema(
+        {"anyOf": [{"type": "integer"}, {"type": "string", "minLength": 1, "maxLength": LONGEST_ID}]}
+    ),
+]
+"""An external id: a JSON number or a JSON string, as the dataset declares."""
+Scalar = Annotated[
+    str | float | bool | None,
+    PlainValidator(_scalar),
+    WithJsonSchema({"type": ["string", "number", "boolean", "null"]}),
+]
+Features = Annotated[dict[Label, Scalar], Field(max_length=100)]
+Moment = Annotated[
+    datetime,
+    PlainValidator(_moment),
+    WithJsonSchema({"anyOf": [{"type": "string", "format": "date-time"}, {"type": "number"}]}),
+]
 
 
 class Recommendations(BaseModel):
@@ -150,7 +190,7 @@ class EventBody(Body):
 
     user_id: Id
     item_id: Id
-    timestamp: Annotated[AwareDatetime, BeforeValidator(_as_utc)] | None = Field(
+    timestamp: Moment | None = Field(
         None, description="ISO 8601 (UTC where no zone is named) or seconds since 1970; now by default"
     )
     weight: float = Field(1.0, ge=-LARGEST_WEIGHT, le=LARGEST_WEIGHT)
@@ -158,19 +198,21 @@ class EventBody(Body):
         None, description="the same id sent again counts once; made up where left out"
     )
 
-    @model_validator(mode="after")
-    def _not_in_the_future(self) -> Self:
-        if self.timestamp is not None:
-            latest = datetime.now(UTC) + timedelta(seconds=LATEST_SECONDS)
-            if not datetime(1970, 1, 1, tzinfo=UTC) <= self.timestamp <= latest:
-                raise ValueError("the timestamp is before 1970 or more than a day ahead")
-        return self
-
 
 class ManyEvents(Body):
     """Several events, taken all or none."""
 
     events: list[EventBody] = Field(min_length=1, max_length=MANY_EVENTS)
+
+
+def _number_of_events(body: Any) -> str:
+    return MANY if isinstance(body, dict) and "events" in body else ONE
+
+
+Events = Annotated[
+    Annotated[EventBody, Tag(ONE)] | Annotated[ManyEvents, Tag(MANY)], Discriminator(_number_of_events)
+]
+"""One event, or several under ``events``."""
 
 
 class EventsTaken(BaseModel):

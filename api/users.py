@@ -1,21 +1,20 @@
 """User ids at the door: of the dataset's declared type and range, or nobody."""
 
 from api.assortment import Assortment
+from api.schemas import LONGEST_ID
 from topshelf.errors import InvalidId, UserNotFound
 
-LONGEST_ID = 256
 
-
-def user_from_path(assortment: Assortment, text: str) -> int | str:
-    """A user's id as the dataset types it: ``007`` is 7 where ids are integers.
+def user_from_path(assortment: Assortment | None, text: str) -> int | str:
+    """A user's id as the dataset types it, as it stands while nothing is live; ``007`` is 7 among integers.
 
     Raises:
         UserNotFound: the dataset cannot have such a user.
     """
-    if len(text) > LONGEST_ID:
-        raise UserNotFound(f"a user id is at most {LONGEST_ID} characters long")
+    if not 0 < len(text) <= LONGEST_ID:
+        raise UserNotFound(f"a user id is 1 to {LONGEST_ID} characters long")
     try:
-        return assortment.catalog.parse_user(text)
+        return assortment.catalog.parse_user(text) if assortment else text
     except InvalidId as error:
         raise UserNotFound(str(error)) from error
 

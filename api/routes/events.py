@@ -11,7 +11,7 @@ from api.auth import Scope, requires
 from api.errors import Location, documented, invalid
 from api.item_ids import wrong_type
 from api.reader import Reader, reader_of
-from api.schemas import EventBody, EventsTaken, ManyEvents
+from api.schemas import EventBody, Events, EventsTaken, ManyEvents
 from api.users import typed_user
 from store.events import Event
 from topshelf.errors import UserNotFound
@@ -25,7 +25,7 @@ router = APIRouter(tags=["events"], dependencies=[Depends(requires(Scope.events)
     summary="Send feedback, one event or many",
     responses=documented(413, 422, 503),
 )
-def post_events(request: Request, body: EventBody | ManyEvents) -> EventsTaken:
+def post_events(request: Request, body: Events) -> EventsTaken:
     """All events are taken, or none. An item touched is gone from its user's next list.
 
     Items may be new. After an answer of 503 send the same events again: those with an `event_id` count once.
@@ -57,7 +57,7 @@ def _check_ids(assortment: Assortment, bodies: Sequence[EventBody], *, many: boo
 
 
 def _event(body: EventBody) -> Event:
-    moment = (body.timestamp or datetime.now(UTC)).astimezone(UTC)
+    moment = body.timestamp or datetime.now(UTC)
     return Event(
         event_id=body.event_id or uuid.uuid4().hex,
         user_id=body.user_id,

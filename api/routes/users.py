@@ -7,7 +7,6 @@ from api.errors import documented
 from api.reader import reader_of
 from api.schemas import UserBody, UserState
 from api.users import user_from_path
-from topshelf.errors import UserNotFound
 
 router = APIRouter(tags=["users"], dependencies=[Depends(requires(Scope.events))])
 
@@ -21,9 +20,7 @@ def put_user(request: Request, user_id: str, body: UserBody) -> UserState:
     """Replaces what was known; the first category decides what a user without a list and events gets."""
     reader = reader_of(request)
     assortment = reader.live.snapshot.assortment
-    if assortment is None and not user_id:
-        raise UserNotFound("a user id must not be empty")
-    user = user_from_path(assortment, user_id) if assortment else user_id
+    user = user_from_path(assortment, user_id)
     state = UserState(user_id=user, categories=body.categories or [], features=body.features or {})
     reader.recents.put_profile(str(user), state.model_dump(exclude={"user_id"}))
     return state

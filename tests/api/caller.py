@@ -37,6 +37,10 @@ class Caller:
     def request(self, method: str, url: str, **options: Any) -> httpx.Response:
         return self._portal.call(partial(self._request, method, url, **options))
 
+    def app_refresh(self) -> None:
+        """Have the reader look at once at what is live."""
+        self._portal.call(self._app.state.reader.live.refresh)
+
     async def _request(self, method: str, url: str, **options: Any) -> httpx.Response:
         transport = httpx.ASGITransport(self._app, raise_app_exceptions=False)
         async with httpx.AsyncClient(
