@@ -24,9 +24,8 @@ def main() -> None:
     print(
         f"views per user: mean {per_user.mean():.2f}, median {per_user.median():.0f}, most {per_user.max()}"
     )
-    print(
-        f"pairs that occur twice: {rows.height - rows.select(pl.struct('user_id', 'item_id').n_unique()).item()}"
-    )
+    distinct = rows.select(pl.struct("user_id", "item_id").n_unique()).item()
+    print(f"pairs that occur twice: {rows.height - distinct:,}")
 
 
 if __name__ == "__main__":

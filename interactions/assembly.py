@@ -48,18 +48,32 @@ def id_kind(dtype: pl.DataType, declared: str, column: str) -> IdKind:
     return kind
 
 
+def id_rules(frame: pl.DataFrame, user_id_type: str, item_id_type: str, user_id_max: int | None) -> IdRules:
+    """What ``frame`` says about its ids, checked against the declared types.
+
+    Raises:
+        MissingColumn: when there is no user_id or no item_id; lists the columns there.
+        InvalidId: when a column is not of its declared type.
+    """
+    for column in (USER, ITEM):
+        if column not in frame.columns:
+            raise MissingColumn(f"there is no column {column!r}; there are {', '.join(frame.columns)}")
+    return IdRules(
+        id_kind(frame.schema[USER], user_id_type, USER),
+        id_kind(frame.schema[ITEM], item_id_type, ITEM),
+        user_id_max,
+    )
+
+
 def checked_rows(frame: pl.DataFrame, rules: IdRules) -> pl.DataFrame:
     """The rows as user_id, item_id, timestamp, weight, event_id, all typed; a missing weight column is 1.
 
     Without a timestamp column the rows keep their order, a second apart from the start of 1970.
 
     Raises:
-        MissingColumn, EmptyData, InvalidId: when the rows are not fit for a dataset.
+        EmptyData, InvalidId: when there are no rows, or an id is missing or out of range.
         DataError: when a weight is not finite or a timestamp is missing.
     """
-    for column in (USER, ITEM):
-        if column not in frame.columns:
-            raise MissingColumn(f"there is no column {column!r}; there are {', '.join(frame.columns)}")
     if not frame.height:
         raise EmptyData("there are no interactions")
     rows = frame.select(

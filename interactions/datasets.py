@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import polars as pl
 
-from interactions.assembly import IdRules, assemble, checked_rows, id_kind
+from interactions.assembly import assemble, checked_rows, id_rules
 from interactions.columns import TIMESTAMP
 from interactions.dataset import MANIFEST_FILE, Dataset
 from interactions.extension import extended_tables
@@ -58,11 +58,7 @@ class Datasets:
         Raises:
             MissingColumn, EmptyData, InvalidId, DataError: when the tables are not fit; nothing is written.
         """
-        rules = IdRules(
-            id_kind(_dtype(frame, "user_id"), user_id_type, "user_id"),
-            id_kind(_dtype(frame, "item_id"), item_id_type, "item_id"),
-            user_id_max,
-        )
+        rules = id_rules(frame, user_id_type, item_id_type, user_id_max)
         rows = checked_rows(frame, rules)
         timed = has_timestamps and TIMESTAMP in frame.columns
         content = assemble(rows, items=items, users=users, rejects=rejects, feedback=feedback)
@@ -178,10 +174,6 @@ class Datasets:
             except FileExistsError:
                 return self.open(version)
         return Dataset(self.root / version, manifest)
-
-
-def _dtype(frame: pl.DataFrame, column: str) -> pl.DataType:
-    return frame.schema.get(column, pl.String())
 
 
 def _iso(moment: Any) -> str:

@@ -1,5 +1,6 @@
 """External ids and their dense indices."""
 
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -52,7 +53,8 @@ class IdMap:
             return None
         if self.kind == "int64" and not -(2**63) <= int(external_id) < 2**63:
             return None
-        place = int(np.searchsorted(self._sorted, external_id))
+        # NumPy's own search would cut a NUL off the end of a string.
+        place = bisect_left(self._sorted, external_id)
         if place == len(self) or self._sorted[place] != external_id:
             return None
         return place if self._order is None else int(self._order[place])
@@ -65,7 +67,7 @@ class IdMap:
         """
         if len(ids) == 0 or len(self) == 0:
             return np.full(len(ids), -1, dtype=np.int64)
-        wanted = _as_kind(ids.to_numpy() if isinstance(ids, pl.Series) else np.asarray(ids), self.kind)
+        wanted = _as_kind(_as_array(ids), self.kind)
         if self.kind == "string":
             found = pl.DataFrame({"id": pl.Series(wanted, dtype=pl.String)}).join(
                 self._table, on="id", how="left", maintain_order="left"
@@ -107,6 +109,12 @@ class IdMap:
         return pl.DataFrame(
             {"id": pl.Series(self.external, dtype=pl.String), "index": np.arange(len(self), dtype=np.int64)}
         )
+
+
+def _as_array(ids: Sequence[int] | Sequence[str] | np.ndarray | pl.Series) -> np.ndarray:
+    if isinstance(ids, pl.Series):
+        return ids.to_numpy()
+    return np.asarray(ids, dtype=object if isinstance(ids[0], str) else None)
 
 
 def _as_kind(ids: np.ndarray, kind: IdKind) -> np.ndarray:

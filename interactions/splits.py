@@ -111,9 +111,13 @@ def _matrix(dataset: Dataset, rows: pl.DataFrame) -> csr_matrix:
 
 def without_pairs_of(test: csr_matrix, train: csr_matrix) -> csr_matrix:
     """The entries of ``test``, each 1, whose pair has no entry in ``train`` (whatever its value)."""
-    users, items = (side.astype(np.int64) for side in test.tocoo().coords)
-    train_users, train_items = (side.astype(np.int64) for side in train.tocoo().coords)
-    width = test.shape[1]
-    fresh = ~np.isin(users * width + items, train_users * width + train_items)
-    ones = np.ones(int(fresh.sum()), dtype=np.float32)
-    return csr_matrix((ones, (users[fresh], items[fresh])), shape=test.shape, dtype=np.float32)
+    left, right = _ones(test), _ones(train)
+    rest = csr_matrix(left - left.multiply(right), dtype=np.float32)
+    rest.eliminate_zeros()
+    rest.sort_indices()
+    return rest
+
+
+def _ones(matrix: csr_matrix) -> csr_matrix:
+    ones = np.ones(len(matrix.data), dtype=np.float32)
+    return csr_matrix((ones, matrix.indices, matrix.indptr), shape=matrix.shape)

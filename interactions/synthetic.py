@@ -19,7 +19,7 @@ FIRST_DAY: Final = datetime(2021, 3, 13)
 DAYS: Final = 163
 ID_SPREAD: Final = 1.14
 """External ids leave gaps: about one in eight is taken by nobody."""
-ACTIVITY_SPREAD: Final = 1.1
+ACTIVITY_SPREAD: Final = 0.8
 """Standard deviation of the logarithm of a user's activity."""
 
 
@@ -35,7 +35,7 @@ class SyntheticShape:
     users: int = KION_USERS
     items: int = KION_ITEMS
     interactions: int = KION_INTERACTIONS
-    clusters: int = 24
+    clusters: int = 40
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -43,8 +43,8 @@ class SyntheticShape:
             raise DataError("synthetic data takes 10 users, 10 items and a cluster at least")
         if not self.users <= self.interactions <= self.users * self.items // 2:
             raise DataError(
-                f"{self.interactions:,} interactions do not fit {self.users:,} users and {self.items:,} items: "
-                "there must be one per user at least and half of all pairs at most"
+                f"{self.interactions:,} interactions do not fit {self.users:,} users and {self.items:,} "
+                "items: there must be one per user at least and half of all pairs at most"
             )
 
     @classmethod
@@ -52,7 +52,7 @@ class SyntheticShape:
         """The default shape scaled to ``users``: as many interactions a user, the catalogue by its root."""
         items = max(30, round(KION_ITEMS * (users / KION_USERS) ** 0.5))
         interactions = max(users, round(users * KION_INTERACTIONS / KION_USERS))
-        return cls(users, items, interactions, clusters=max(2, min(24, items // 15)), seed=seed)
+        return cls(users, items, interactions, clusters=max(2, min(40, items // 30)), seed=seed)
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,12 +11,16 @@ from typing import Final, Self
 import numpy as np
 from scipy.interpolate import PchipInterpolator
 
-TASTES: Final = (0.5, 0.2)
+TASTES: Final = (0.9, 0.08)
 """Share of a user's views that fall into the first and the second cluster of theirs."""
-HEAD: Final = 20
+HEAD: Final = 1
 """Rank at which an item is watched by taste half as often as one from the tail."""
 CURVE: Final = ((1, 0.037), (10, 0.187), (100, 0.399), (1_000, 0.769), (3_000, 0.944), (15_706, 1.0))
 """Share of all views that the most viewed items take together, as KION has it."""
+MOST_FANS: Final = 0.5
+"""Share of a cluster's users that watch any one of its items by taste."""
+TAGGED_ROUNDS: Final = 12
+"""Rounds of swaps within a tag; whom these cannot part is parted by swaps with anybody."""
 SWAP_ROUNDS: Final = 200
 
 
@@ -52,10 +56,12 @@ class Tastes:
     ) -> Self:
         """Give each user two clusters, a cluster as often as its items are watched by taste."""
         rank = np.arange(len(views))
-        pull = 0.95 * (rank + 1) / (rank + 1 + HEAD * min(1.0, len(views) / 2_000))
+        pull = 0.95 * (rank + 1) / (rank + 1 + HEAD)
         wanted = views * pull
         wanted *= min(1.0, sum(TASTES) * views.sum() / wanted.sum())
         mass = np.bincount(item_cluster, wanted)
+        fans = n_users * mass / mass.sum()
+        wanted = np.minimum(wanted, MOST_FANS * fans[item_cluster])
         edges = np.cumsum(mass) / mass.sum()
         drawn = np.searchsorted(edges, rng.random((2, n_users), dtype=np.float32), side="right")
         return cls(item_cluster, np.minimum(drawn, len(mass) - 1), np.floor(wanted).astype(np.int64))
@@ -128,10 +134,7 @@ def _separate(
         late = concerned[repeated]
         if not len(late):
             return
-        # A tag whose items its users have all seen cannot part them: later rounds look everywhere.
-        low, high = (
-            (bounds[tags[late]], bounds[tags[late] + 1]) if turn < SWAP_ROUNDS // 4 else (0, len(users))
-        )
+        low, high = (bounds[tags[late]], bounds[tags[late] + 1]) if turn < TAGGED_ROUNDS else (0, len(users))
         partner = slots[rng.integers(low, high, size=len(late))]
         late, partner = _disjoint(late, partner)
         items[late], items[partner] = items[partner], items[late]
