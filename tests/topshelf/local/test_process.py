@@ -69,14 +69,14 @@ def wait_until_gone(pid: int) -> bool:
 
 def test_a_process_runs_until_it_is_stopped(process: Start) -> None:
     service = process(SAYS_READY)
-    assert not service.running
-    assert service.pid is None
+    states = [service.running]
     service.launch()
     service.wait_until_ready()
-    assert service.running
+    states.append(service.running)
     assert service.ended_with == "is running"
     service.stop()
-    assert not service.running
+    states.append(service.running)
+    assert states == [False, True, False]
     assert service.ended_with == "was ended by SIGTERM"
 
 
