@@ -6,7 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
+import redis
 from fastapi import Request
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from api.assortment import ItemId
 from api.circuit import READ_SECONDS, Circuit
@@ -51,8 +54,8 @@ class Reader:
         self.settings = settings
         self.metrics = Metrics()
         self.circuit = Circuit(self.metrics)
-        self.serving = connect(serving_url, timeout_seconds=STORE_SECONDS)
-        self.durable = connect(settings.durable_url.get_secret_value(), timeout_seconds=STORE_SECONDS)
+        self.serving = _impatient(serving_url)
+        self.durable = _impatient(settings.durable_url.get_secret_value())
         self._reading = connect_async(serving_url, timeout_seconds=STORE_SECONDS)
         self.shelves = ShelfReader(self._reading, keys)
         self._rows = RowReads(self.shelves, timeout_seconds=READ_SECONDS)
@@ -174,6 +177,13 @@ def favourites(profile: dict[str, object] | None) -> tuple[str, ...]:
     """Favourite categories in a user's profile."""
     named = (profile or {}).get("categories")
     return tuple(str(label) for label in named) if isinstance(named, list) else ()
+
+
+def _impatient(url: str) -> redis.Redis:
+    """A client that tries once: a person waits for the answer, and may ask again."""
+    client = connect(url, timeout_seconds=STORE_SECONDS)
+    client.set_retry(Retry(NoBackoff(), 0))
+    return client
 
 
 def _list(snapshot: Snapshot, model: LiveModel, row: bytes | None, taste: Taste, wish: Wish) -> Served:

@@ -121,6 +121,10 @@ class Shop:
         self.publish_item_knn()
         self.publish_lists()
 
+    def begin(self, model: str) -> Generation:
+        """A generation that is being built."""
+        return self._create(model, "users", 8, "d1")
+
     def _create(self, model: str, layout: str, n_users: int, dataset: str, knn: str = "") -> Generation:
         return self.generations.create(
             model,
