@@ -101,6 +101,7 @@ def _configuration(settings: Settings) -> dict[str, Any]:
         "beat_max_loop_interval": 5,
         "beat_schedule": beat_schedule(settings),
         "redbeat_redis_url": durable_url,
+        "redbeat_redis_options": {"socket_timeout": 30, "socket_connect_timeout": 5},
         "redbeat_key_prefix": f"{settings.key_prefix}redbeat:",
         "redbeat_lock_timeout": 25,
     }

@@ -4,16 +4,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from store.blobs import Blobs
-from store.events import EventLog
-from store.jobs import Jobs
-from store.locks import ModelLock
-
 from interactions.datasets import Datasets
 from models.artifacts import Artifacts
+from store.blobs import Blobs
 from store.connection import connect
+from store.events import EventLog
 from store.generations import Generations
+from store.jobs import Jobs
 from store.keys import Keys
+from store.locks import ModelLock
 from topshelf.settings import Settings
 
 if TYPE_CHECKING:
@@ -40,7 +39,12 @@ class Runtime:
 
     @cached_property
     def jobs(self) -> Jobs:
-        return Jobs(self.durable, self.keys, self.settings.job_retention_days)
+        return Jobs(
+            self.durable,
+            self.keys,
+            self.settings.job_retention_days,
+            lease_seconds=self.settings.lease_seconds,
+        )
 
     @cached_property
     def generations(self) -> Generations:

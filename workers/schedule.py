@@ -3,8 +3,9 @@
 import datetime as dt
 from typing import Any
 
-from celery.schedules import crontab
+from celery.schedules import ParseException, crontab
 
+from topshelf.errors import SettingsError
 from topshelf.settings import Settings
 
 LONGEST_GAP_DAYS = 366
@@ -26,15 +27,22 @@ def beat_schedule(settings: Settings) -> dict[str, dict[str, Any]]:
 
 
 def crontab_of(cron: str) -> crontab:
-    """Celery's schedule of five cron fields: minute, hour, day of month, month, weekday."""
+    """Celery's schedule of five cron fields: minute, hour, day of month, month, weekday.
+
+    Raises:
+        SettingsError: a field is out of range, or the day never comes.
+    """
     minute, hour, day_of_month, month_of_year, day_of_week = cron.split()
-    return crontab(
-        minute=minute,
-        hour=hour,
-        day_of_month=day_of_month,
-        month_of_year=month_of_year,
-        day_of_week=day_of_week,
-    )
+    try:
+        return crontab(
+            minute=minute,
+            hour=hour,
+            day_of_month=day_of_month,
+            month_of_year=month_of_year,
+            day_of_week=day_of_week,
+        )
+    except (ParseException, ValueError) as error:
+        raise SettingsError(f"TOPSHELF_NIGHTLY_CRON: {cron!r} is no schedule: {error}") from error
 
 
 def last_due(cron: str, now: dt.datetime) -> dt.datetime | None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from store.jobs import STAGES, Job, JobState
+from store.jobs import STAGES, FinalState, Job
 from topshelf.errors import JobCancelled, StoreUnavailable, TopshelfError
 from workers.dispatch import Dispatcher
 from workers.runtime import Runtime
@@ -97,7 +97,7 @@ def go_on(runtime: Runtime, dispatch: Dispatcher, job_id: str, done: str) -> Non
         dispatch.stage(runtime.jobs.get(job_id), stages[position])
 
 
-def end_job(runtime: Runtime, job_id: str, state: JobState, error: Exception | None = None) -> None:
+def end_job(runtime: Runtime, job_id: str, state: FinalState, error: Exception | None = None) -> None:
     """End a job, give back its lock and close the generation it leaves behind."""
     job = runtime.jobs.get(job_id)
     described = None

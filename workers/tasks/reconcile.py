@@ -4,10 +4,8 @@ A message is sent again only while nothing waits in its queue: what is merely qu
 """
 
 import logging
-import time
 
 from store.jobs import Job
-
 from topshelf.errors import GenerationNotFound, JobCancelled, JobFailed
 from workers.dispatch import Dispatcher, queue_of
 from workers.runtime import Runtime
@@ -22,19 +20,14 @@ def reconcile(runtime: Runtime, dispatch: Dispatcher) -> None:
     """Look after every job that is not over, then after every model's old generations."""
     for job in runtime.jobs.active():
         runtime.lock.renew(job.model, job.id, lock_seconds(runtime))
-        if _silent(runtime, job):
-            _mend(runtime, dispatch, job)
+    for job in runtime.jobs.stalled():
+        _mend(runtime, dispatch, job)
     for model in runtime.generations.models():
         runtime.generations.sweep(
             model,
             retire_after_seconds=runtime.settings.retire_after_seconds,
             zombie_after_seconds=runtime.settings.task_limit_seconds,
         )
-
-
-def _silent(runtime: Runtime, job: Job) -> bool:
-    """Whether nothing was heard of a job for the length of a lease."""
-    return time.time() > max(job.lease_until, job.updated_epoch + runtime.settings.lease_seconds)
 
 
 def _mend(runtime: Runtime, dispatch: Dispatcher, job: Job) -> None:
