@@ -31,7 +31,7 @@ _log = logging.getLogger(__name__)
 class ArtifactManifest(BaseModel):
     """What an artifact is and where it comes from; sizes in bytes, times in seconds and ISO UTC."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
 
     id: str
     model: str
@@ -90,8 +90,7 @@ class Artifacts:
             "checksums": {ARRAYS_FILE: hashlib.sha256(content).hexdigest()},
             "extra": dict(extra or {}),
         }
-        digest = hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()[:8]
-        manifest = ArtifactManifest(id=f"{model.name}-{now:%Y%m%dT%H%M%SZ}-{digest}", **fields)
+        manifest = ArtifactManifest(id=f"{model.name}-{now:%Y%m%dT%H%M%SZ}-{_digest(fields)}", **fields)
         text = manifest.model_dump_json(indent=2).encode()
         self._write(manifest.id, {ARRAYS_FILE: content, MANIFEST_FILE: text})
         return manifest
@@ -137,8 +136,10 @@ class Artifacts:
             manifest = ArtifactManifest.model_validate_json((folder / MANIFEST_FILE).read_bytes())
         except (OSError, ValidationError) as exc:
             raise CorruptArtifact(f"the manifest of artifact {artifact_id} cannot be read: {exc}") from exc
-        if manifest.id != artifact_id:
-            raise CorruptArtifact(f"artifact {artifact_id} holds the manifest of {manifest.id}")
+        if manifest.id != artifact_id or not artifact_id.endswith(
+            _digest(manifest.model_dump(exclude={"id"}))
+        ):
+            raise CorruptArtifact(f"the manifest of artifact {artifact_id} is not the one it was saved with")
         return manifest
 
     def list(self, model: str | None = None) -> list[ArtifactManifest]:
@@ -179,3 +180,7 @@ class Artifacts:
             # The same model saved twice within a second is already there, whole.
             if not (self.root / artifact_id / MANIFEST_FILE).is_file():
                 raise
+
+
+def _digest(fields: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()[:8]

@@ -1,0 +1,50 @@
+"""The models with their defaults on MovieLens-100K, the last 20 % of each user's time line held out."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from interactions.dataset import Dataset
+from interactions.datasets import Datasets
+from interactions.ingest import ingest
+from interactions.splits import Split, split_by_user_time
+from models.registry import create_model, model_names
+from models.training import fit_and_evaluate
+
+
+@pytest.fixture(scope="module")
+def movielens(test_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    datasets = Datasets(tmp_path_factory.mktemp("datasets"))
+    return ingest(datasets, test_data / "ml-100k", preset="movielens-100k").dataset
+
+
+@pytest.fixture(scope="module")
+def split(movielens: Dataset) -> Split:
+    return split_by_user_time(movielens)
+
+
+@pytest.fixture(scope="module")
+def floor(split: Split) -> float:
+    return fit_and_evaluate(create_model("popular"), split)["NDCG@10"]
+
+
+@pytest.mark.parametrize("name", [name for name in model_names() if name != "popular"])
+def test_every_model_beats_popular(name: str, split: Split, floor: float) -> None:
+    assert fit_and_evaluate(create_model(name), split)["NDCG@10"] > floor
+
+
+@pytest.mark.parametrize("name", ["item_knn", "als"])
+def test_personal_models_beat_popular_by_half(name: str, split: Split, floor: float) -> None:
+    assert fit_and_evaluate(create_model(name), split)["NDCG@10"] > 1.5 * floor
+
+
+def test_als_lists_are_numpys_own_for_every_user(movielens: Dataset) -> None:
+    data = movielens.training_set()
+    model = create_model("als").fit(data)
+    ranking = model.recommend(np.arange(data.n_users), data.matrix, 10)
+    arrays = model.arrays()
+    scores = np.asarray(arrays["user_factors"], np.float64) @ np.asarray(arrays["item_factors"], np.float64).T
+    rows = np.repeat(np.arange(data.n_users), np.diff(data.matrix.indptr))
+    scores[rows, data.matrix.indices] = -np.inf
+    np.testing.assert_array_equal(ranking.items, np.argsort(-scores, axis=1, kind="stable")[:, :10])
