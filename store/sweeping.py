@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from functools import partial
+from itertools import islice
 
 import redis
 
@@ -12,7 +13,7 @@ from store.generation import Generation, Pointer
 from store.keys import Keys
 
 UNLINK_KEYS = 500
-"""Keys in one UNLINK; listpack hashes are freed on the spot, so that more of them stall the server."""
+"""Keys unlinked in one go; listpack hashes are freed on the spot, so that more of them stall the server."""
 
 
 @store_errors()
@@ -94,22 +95,19 @@ def _named(generations: list[Generation], pointer: Pointer | None) -> set[str]:
     return rollback | {pointer.base, pointer.delta or pointer.base}
 
 
-def _content(keys: Keys, generation: Generation) -> Iterator[str]:
+def _content(keys: Keys, generation: Generation) -> Iterator[tuple[str, ...]]:
+    """Keys of a generation's content, those of one slot together."""
     model, name = generation.model, generation.id
-    yield keys.segments(model, name)
-    yield keys.chunks(model, name)
-    yield keys.leases(model, name)
+    yield keys.segments(model, name), keys.chunks(model, name), keys.leases(model, name)
     for bucket in range(generation.n_buckets):
-        yield keys.bucket(model, name, bucket)
-        yield keys.overflow(model, name, bucket)
+        yield keys.bucket(model, name, bucket), keys.overflow(model, name, bucket)
 
 
-def _unlink(client: redis.Redis, names: Iterator[str]) -> int:
+def _unlink(client: redis.Redis, groups: Iterator[tuple[str, ...]]) -> int:
     unlinked = 0
-    batch: list[str] = []
-    for name in names:
-        batch.append(name)
-        if len(batch) == UNLINK_KEYS:
-            unlinked += client.unlink(*batch)
-            batch.clear()
-    return unlinked + (client.unlink(*batch) if batch else 0)
+    while batch := list(islice(groups, UNLINK_KEYS // 2)):
+        with client.pipeline(transaction=False) as pipe:
+            for names in batch:
+                pipe.unlink(*names)
+            unlinked += sum(pipe.execute())
+    return unlinked

@@ -1,0 +1,116 @@
+"""Generations for tests, stocked through the store as a worker does it."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+import pytest
+import redis
+
+from store.buckets import UserRow, bucket_count, bucket_of, chunk_ranges, write_buckets
+from store.generation import Generation, Layout
+from store.generations import Generations
+from store.keys import Keys
+from store.rows import pack_rows
+
+USERS = [f"user {number}" for number in range(1, 61)] + ["ümläut", "用户", "🦊", "a}b{c", " "]
+PATIENCE_SECONDS = 10.0
+
+
+class Stocking:
+    """Opens, fills and publishes generations of one model."""
+
+    def __init__(self, client: redis.Redis, keys: Keys, model: str = "als") -> None:
+        self.client = client
+        self.keys = keys
+        self.model = model
+        self.generations = Generations(client, keys)
+
+    def open(
+        self,
+        users: Sequence[str] = USERS,
+        *,
+        layout: Layout = "users",
+        n_items: int = 1_000,
+        k_store: int = 3,
+        dataset: str = "d1",
+        knn: str = "",
+    ) -> Generation:
+        """A generation with buckets of about eight users and chunks of three buckets."""
+        return self.generations.create(
+            self.model,
+            fence=self.generations.next_fence(self.model),
+            layout=layout,
+            dataset=dataset,
+            artifact="a1",
+            knn=knn,
+            n_users=len(users),
+            n_items=n_items,
+            n_buckets=bucket_count(len(users), 8),
+            buckets_per_chunk=3,
+            k_store=k_store,
+            cut_off="2026-01-01T00:00:00+00:00",
+        )
+
+    def fill(self, generation: Generation, rows: Mapping[str, Sequence[int]]) -> None:
+        """Write every chunk of a generation."""
+        for chunk in range(generation.n_chunks):
+            self.fill_chunk(generation, rows, chunk)
+
+    def fill_chunk(self, generation: Generation, rows: Mapping[str, Sequence[int]], chunk: int) -> int:
+        """Write one chunk; returns the chunks that remain."""
+        model, name = generation.model, generation.id
+        assert self.generations.claim_chunk(model, name, chunk, lease_seconds=60) == "granted"
+        content = self.buckets_of_chunk(generation, rows, chunk)
+        users = write_buckets(self.client, self.keys, model, name, content)
+        return self.generations.finish_chunk(model, name, chunk, users)
+
+    def buckets_of_chunk(
+        self, generation: Generation, rows: Mapping[str, Sequence[int]], chunk: int
+    ) -> dict[int, list[UserRow]]:
+        numbers = chunk_ranges(generation.n_buckets, generation.buckets_per_chunk)[chunk]
+        content: dict[int, list[UserRow]] = {number: [] for number in numbers}
+        for user, items in rows.items():
+            bucket = bucket_of(user.encode(), generation.n_buckets)
+            if bucket in content:
+                content[bucket].append((user.encode(), pack(items, generation.id_width)))
+        return content
+
+    def ready(self, item: int = 1, users: Sequence[str] = USERS) -> Generation:
+        """A verified generation in which every user has the list ``item, item, item``."""
+        generation = self.open(users)
+        self.fill(generation, dict.fromkeys(users, [item] * 3))
+        return self.generations.verify(self.model, generation.id)
+
+    def live(self, item: int = 1) -> Generation:
+        """The same, published."""
+        generation = self.ready(item)
+        self.generations.publish(self.model, generation.id, generation.fence)
+        return self.generations.get(self.model, generation.id)
+
+    def state(self, generation: Generation) -> str:
+        return self.generations.get(generation.model, generation.id).state
+
+    def content_keys(self, generation: Generation) -> int:
+        """How many keys hold a generation's rows."""
+        names = [
+            key(generation.model, generation.id, bucket)
+            for bucket in range(generation.n_buckets)
+            for key in (self.keys.bucket, self.keys.overflow)
+        ]
+        return int(self.client.exists(*names)) if names else 0
+
+
+def pack(items: Sequence[int], width: int) -> bytes:
+    """One packed row."""
+    [row] = pack_rows(np.array([items], dtype=np.int32), width)
+    return row
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Poll until a condition holds."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        if time.monotonic() > deadline:
+            pytest.fail("it did not come about")
+        time.sleep(0.01)
