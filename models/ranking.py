@@ -131,7 +131,8 @@ def top_k(scores: Floats, k: int) -> tuple[NDArray[np.int32], Floats]:
     threshold = np.partition(scores, m - k, axis=1)[:, m - k, np.newaxis]
     row, column = np.nonzero((scores >= threshold) & (scores > -np.inf))
     value = scores[row, column]
-    order = np.lexsort((column, -value, row))
+    # Columns come in ascending order, and lexsort keeps it among ties.
+    order = np.lexsort((-value, row))
     row, column, value = row[order], column[order], value[order]
     place = np.arange(len(row)) - np.searchsorted(row, row)
     kept = place < k
