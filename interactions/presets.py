@@ -13,6 +13,7 @@ from topshelf.errors import DataError, UnreadableFile
 PLAIN: Final = TextLayout()
 BY_ITEM_ID: Final = ItemMapping()
 BY_USER_ID: Final = UserMapping()
+PERSON: Final = ("gender", "age", "occupation", "zip_code")
 MOVIELENS_GENRES: Final = (
     *("unknown", "Action", "Adventure", "Animation", "Children's", "Comedy", "Crime", "Documentary", "Drama"),
     *("Fantasy", "Film-Noir", "Horror", "Musical", "Mystery", "Romance", "Sci-Fi", "Thriller", "War"),
@@ -74,9 +75,7 @@ MOVIELENS_100K: Final = Preset(
             ),
             item_layout=ATOMIC,
             user_names=("ml-100k.user",),
-            user_mapping=UserMapping(
-                "user_id", numbers=("age",), features=("age", "gender", "occupation", "zip_code")
-            ),
+            user_mapping=UserMapping("user_id", PERSON, ("age",)),
             user_layout=ATOMIC,
         ),
         Form(
@@ -94,7 +93,7 @@ MOVIELENS_100K: Final = Preset(
                 None,
             ),
             user_names=("u.user",),
-            user_mapping=UserMapping("user_id", numbers=("age",)),
+            user_mapping=UserMapping("user_id", PERSON, ("age",)),
             user_layout=TextLayout(
                 "|", ("user_id", "age", "gender", "occupation", "zip_code"), "latin-1", None
             ),
@@ -114,7 +113,7 @@ MOVIELENS_1M: Final = Preset(
             item_mapping=ItemMapping("item_id", "title", "genres", "|", year_in_title=True),
             item_layout=TextLayout("::", ("item_id", "title", "genres"), "latin-1", None),
             user_names=("users.dat",),
-            user_mapping=UserMapping("user_id", numbers=("age", "occupation")),
+            user_mapping=UserMapping("user_id", PERSON, numbers=("age", "occupation")),
             user_layout=TextLayout(
                 "::", ("user_id", "gender", "age", "occupation", "zip_code"), "latin-1", None
             ),

@@ -42,8 +42,9 @@ def split_by_user_time(dataset: Dataset, test_share: float = 0.2) -> Split:
     """
     if not 0 < test_share < 1:
         raise DataError(f"the test share is {test_share}; it must lie between 0 and 1")
-    tie = (pl.col(ITEM_INDEX).cast(pl.UInt64) * 2_654_435_761 + pl.col(USER_INDEX) * 40_503) % 2**32
-    rows = dataset.interactions().with_columns(tie.alias(TIE)).sort(USER_INDEX, TIMESTAMP, TIE)
+    rows = dataset.interactions()
+    tie = _scattered(rows[USER_INDEX].to_numpy(), rows[ITEM_INDEX].to_numpy())
+    rows = rows.with_columns(pl.Series(TIE, tie)).sort(USER_INDEX, TIMESTAMP, TIE)
     users = rows[USER_INDEX].to_numpy()
     counts = np.bincount(users, minlength=dataset.manifest.n_users)
     held_out = np.where(counts >= 2, np.maximum(np.floor(test_share * counts + 1e-9).astype(np.int64), 1), 0)
@@ -84,6 +85,16 @@ def split_given(train: csr_matrix, test: csr_matrix, *, name: str = "given") -> 
     if not train.nnz or not test.nnz:
         raise EmptyData("a split needs pairs on both sides")
     return Split(name, TrainingSet.of(train), csr_matrix(test, dtype=np.float32), None)
+
+
+def _scattered(users: np.ndarray, items: np.ndarray) -> np.ndarray:
+    """A fixed number per pair, as good as random; uint64, the finaliser of MurmurHash3."""
+    mixed = (users.astype(np.uint64) << np.uint64(32)) | items.astype(np.uint64)
+    for factor in (0xFF51AFD7ED558CCD, 0xC4CEB9FE1A85EC53):
+        mixed ^= mixed >> np.uint64(33)
+        mixed *= np.uint64(factor)
+    mixed ^= mixed >> np.uint64(33)
+    return mixed
 
 
 def _split(

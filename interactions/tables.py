@@ -187,7 +187,7 @@ def _parse(path: Path, layout: TextLayout, separator: str, columns: list[str]) -
             has_header=False,
             skip_lines=0 if layout.columns else 1,
             schema=dict.fromkeys(columns, pl.String()),
-            separator=separator if plain else UNIT_SEPARATOR,
+            separator=separator if len(separator) == 1 else UNIT_SEPARATOR,
             quote_char=layout.quote,
             extra_columns="ignore",
             missing_columns="insert",
