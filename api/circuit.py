@@ -1,12 +1,15 @@
 """Keeps requests from waiting for a Redis that is away."""
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from api.metrics import Metrics
 from topshelf.errors import StoreUnavailable
+
+logger = logging.getLogger(__name__)
 
 READ_SECONDS = 0.25
 """How long one request waits for Redis before it is answered from memory."""
@@ -29,11 +32,14 @@ class Circuit:
         """Note that Redis does not answer."""
         if self._away_since is None:
             self._away_since = time.monotonic()
+            logger.warning("Redis does not answer; lists come from memory")
             self._metrics.store_failed()
 
     def close(self) -> None:
         """Note that Redis answers."""
-        self._away_since = None
+        if self._away_since is not None:
+            logger.warning("Redis answers again after %.1f s", self.away_seconds)
+            self._away_since = None
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[None]:

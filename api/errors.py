@@ -104,7 +104,7 @@ def install(app: FastAPI) -> None:
 
 async def _on_own_error(request: Request, error: Exception) -> JSONResponse:
     if isinstance(error, StoreUnavailable):
-        logger.warning("%s %s: %s", request.method, request.url.path, error)
+        logger.info("%s %s: %s", request.method, request.url.path, error)
         # The text of the driver names hosts and ports, which are nobody's business outside.
         message = "the store cannot be reached; try again in a few seconds"
         return error_answer(503, error.key, message, headers={"Retry-After": RETRY_SECONDS})

@@ -1,0 +1,183 @@
+import asyncio
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from pydantic import SecretStr
+
+from api.app import create_app
+from store.connection import connect
+from store.embedded import EmbeddedRedis, free_port
+from store.items import ItemOverlay
+from store.keys import Keys
+from tests.api.caller import Caller, calling
+from tests.api.conftest import EVENTS, READ
+from tests.api.shop import MOST_POPULAR, USERS, Shop, item, list_of
+from topshelf.settings import Settings
+
+DEADLINE_SECONDS = 20.0
+
+
+def wait_until(true: Callable[[], bool]) -> float:
+    """Seconds until something is true."""
+    started = time.monotonic()
+    while not true():
+        assert time.monotonic() - started < DEADLINE_SECONDS, "it never came true"
+        time.sleep(0.01)
+    return time.monotonic() - started
+
+
+def generation_of(api: Caller) -> str:
+    return api.get("/reco/als/7").headers.get("X-Reco-Generation", "")
+
+
+class TestFollowing:
+    def test_a_model_published_later_is_served_without_a_restart(self, shop: Shop, api: Caller) -> None:
+        assert api.get("/reco/als/7").status_code == 404
+        shop.publish_all()
+        wait_until(lambda: api.get("/reco/als/7").status_code == 200)
+        assert api.get("/reco/als/7").json()["items"] == list_of(7)[:10]
+
+    def test_a_new_generation_replaces_the_old_one(self, stocked: Shop, api: Caller) -> None:
+        stocked.publish_lists(shift=3)
+        wait_until(lambda: generation_of(api) == "2")
+        assert api.get("/reco/als/7").json()["items"] == list_of(7, shift=3)[:10]
+
+    def test_a_rollback_elsewhere_takes_effect_within_a_second(self, stocked: Shop, api: Caller) -> None:
+        stocked.publish_lists(shift=3)
+        wait_until(lambda: generation_of(api) == "2")
+        stocked.generations.rollback("als")
+        assert wait_until(lambda: generation_of(api) == "1") < 1
+
+    def test_a_generation_on_a_new_dataset_brings_its_catalogue(self, stocked: Shop, api: Caller) -> None:
+        stocked.write_catalog("d2")
+        stocked.publish_lists(dataset="d2", shift=5)
+        wait_until(lambda: generation_of(api) == "2")
+        assert api.get("/reco/als/7?category=Rare").json()["items"]
+
+    def test_a_generation_without_its_catalogue_leaves_the_one_before_in_place(
+        self, stocked: Shop, api: Caller
+    ) -> None:
+        stocked.publish_lists(dataset="lost", shift=5)
+        stocked.publish_lists("bpr", shift=2)
+        wait_until(lambda: api.get("/reco/bpr/7").status_code == 200)
+        assert generation_of(api) == "1"
+        assert api.get("/health/ready").status_code == 200
+
+    def test_an_item_hidden_elsewhere_is_gone_soon(self, stocked: Shop, api: Caller) -> None:
+        ItemOverlay(stocked.client, stocked.keys).hide("107")
+        wait_until(lambda: 107 not in api.get("/reco/als/7").json()["items"])
+
+    def test_what_was_hidden_before_the_start_is_hidden(self, stocked: Shop, app: FastAPI) -> None:
+        ItemOverlay(stocked.client, stocked.keys).hide("107")
+        with calling(app, READ) as api:
+            assert 107 not in api.get("/reco/als/7").json()["items"]
+
+
+def test_while_generations_are_published_every_answer_is_of_one_of_them(stocked: Shop, app: FastAPI) -> None:
+    shifts = {"1": 0}
+    answers: list[tuple[int, httpx.Response]] = []
+
+    async def read(client: httpx.AsyncClient, user: int, done: asyncio.Event) -> None:
+        while not done.is_set():
+            answers.append((user, await client.get(f"/reco/als/{user}")))
+
+    async def publish(shift: int) -> None:
+        generation = await asyncio.to_thread(stocked.publish_lists, shift=shift)
+        shifts[generation.id] = shift
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            while not answers or answers[-1][1].headers["X-Reco-Generation"] != generation.id:
+                await asyncio.sleep(0.01)
+
+    async def publish_while_32_read() -> None:
+        done, transport = asyncio.Event(), httpx.ASGITransport(app)
+        async with (
+            app.router.lifespan_context(app),
+            httpx.AsyncClient(transport=transport, base_url="http://reader", headers=READ) as client,
+            asyncio.TaskGroup() as readers,
+        ):
+            for user in USERS[:32]:
+                readers.create_task(read(client, user, done))
+            try:
+                for shift in range(1, 6):
+                    await publish(shift)
+            finally:
+                done.set()
+
+    asyncio.run(publish_while_32_read())
+    assert len(answers) > 100
+    for user, answer in answers:
+        assert answer.status_code == 200
+        assert "X-Reco-Stale" not in answer.headers
+        shift = shifts[answer.headers["X-Reco-Generation"]]
+        assert answer.json()["items"] == list_of(user, shift)[:10]
+
+
+class TestWithoutRedis:
+    @pytest.fixture
+    def server(self, tmp_path: Path) -> Iterator[EmbeddedRedis]:
+        with EmbeddedRedis(tmp_path / "redis", port=free_port()) as server:
+            yield server
+
+    @pytest.fixture
+    def lonely(self, server: EmbeddedRedis, settings: Settings, keys: Keys) -> Settings:
+        """Settings for a Redis that may be stopped, with everything live in it."""
+        with connect(server.url) as client:
+            Shop(client, keys).publish_all()
+        url = SecretStr(server.url)
+        return settings.model_copy(update={"serving_url": url, "durable_url": url})
+
+    def test_lists_come_from_memory_and_the_health_says_so(
+        self, server: EmbeddedRedis, lonely: Settings
+    ) -> None:
+        with calling(create_app(lonely), READ) as api:
+            assert api.get("/health/ready").status_code == 200
+            server.stop()
+            for _ in range(20):
+                answer = api.get("/reco/als/7")
+                assert answer.status_code == 200
+                assert answer.json()["items"] == [item(index) for index in MOST_POPULAR[:10]]
+                assert answer.headers["X-Reco-Source"] == "popular"
+                assert answer.headers["X-Reco-Stale"] == "true"
+            many = api.post("/reco/als", json={"user_ids": [1, 2]})
+            assert many.status_code == 200
+            assert many.headers["X-Reco-Stale"] == "true"
+            assert api.post("/reco/als/session", json={"items": [105]}).json()["source"] == "knn"
+            ready = api.get("/health/ready")
+            assert ready.status_code == 503
+            assert ready.json()["errors"][0]["error_key"] == "store_unavailable"
+            assert api.get("/health").json()["status"] == "stale"
+            assert api.get("/health/live").status_code == 200
+
+            server.start()
+            wait_until(lambda: api.get("/health/ready").status_code == 200)
+            answer = api.get("/reco/als/7")
+            assert answer.json()["items"] == list_of(7)[:10]
+            assert "X-Reco-Stale" not in answer.headers
+
+    def test_what_needs_redis_is_refused_in_one_shape(self, server: EmbeddedRedis, lonely: Settings) -> None:
+        with calling(create_app(lonely), EVENTS) as sender:
+            server.stop()
+            for answer in (
+                sender.post("/events", json={"user_id": 7, "item_id": 107}),
+                sender.put("/users/7", json={}),
+                sender.get("/models"),
+            ):
+                assert answer.status_code == 503
+                assert answer.json()["errors"][0]["error_key"] == "store_unavailable"
+                assert answer.headers["Retry-After"]
+                assert str(server.port) not in answer.text
+
+    def test_a_reader_started_before_redis_begins_to_serve_when_it_comes(
+        self, server: EmbeddedRedis, lonely: Settings
+    ) -> None:
+        server.stop()
+        with calling(create_app(lonely), READ) as api:
+            assert api.get("/reco/als/7").status_code == 503
+            assert api.get("/health").json()["status"] == "starting"
+            assert api.get("/health/ready").status_code == 503
+            server.start()
+            wait_until(lambda: api.get("/reco/als/7").status_code == 200)
