@@ -226,6 +226,25 @@ class Settings(BaseModel):
         return self.threads or max(1, (os.cpu_count() or 1) // self.worker_processes)
 
 
+def settings_page() -> str:
+    """Every setting with its default, as a page of Markdown."""
+    lines = [
+        "# Settings",
+        "",
+        "Environment variables, read once at the start; lists are separated by commas.",
+        "`topshelf settings` prints this page.",
+        "",
+        "| variable | default | what |",
+        "|---|---|---|",
+    ]
+    for name, field in Settings.model_fields.items():
+        default = _text(field.default)
+        lines.append(
+            f"| `{PREFIX}{name.upper()}` | {f'`{default}`' if default else ''} | {field.description} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
 def embedded_url(port: int | str) -> str:
     """URL of the embedded Redis."""
     return f"redis://127.0.0.1:{port}/0"

@@ -16,6 +16,7 @@ from topshelf.errors import (
     ServiceError,
     SettingsError,
     StoreError,
+    StoreUnavailable,
     TopshelfError,
 )
 
@@ -30,8 +31,8 @@ EXIT_CODES: tuple[tuple[type[TopshelfError], int], ...] = (
 OTHER_ERROR = 1
 
 EPILOG = (
-    "Exit codes: 0 done, 1 other error, 2 wrong arguments or settings, 3 data, 4 model, 5 Redis, "
-    "6 a job failed or was cancelled, 7 a service did not start. "
+    "Start with `topshelf demo`; `topshelf COMMAND --help` says more. Exit codes: 0 done, 1 other error, 2 wrong arguments or settings, 3 data, 4 model, 5 Redis, "
+    "6 a job failed or was cancelled, 7 a service did not start, 130 interrupted. "
     "Settings are environment variables that start with TOPSHELF_."
 )
 
@@ -48,6 +49,19 @@ class Commands(TyperGroup):
         except TopshelfError as error:
             show_error(error)
             raise typer.Exit(exit_code(error)) from error
+        except ModuleNotFoundError as error:
+            show_error(
+                TopshelfError(
+                    f"this command needs {error.name}, which is not installed here; "
+                    "pip install 'topshelf[api,control,train,local]' brings all that commands use"
+                )
+            )
+            raise typer.Exit(OTHER_ERROR) from error
+        except OSError as error:
+            if error.filename is None:
+                raise
+            show_error(TopshelfError(f"{error.filename}: {error.strerror}"))
+            raise typer.Exit(OTHER_ERROR) from error
 
 
 app = typer.Typer(
@@ -75,6 +89,8 @@ def show_error(error: TopshelfError) -> None:
         return
     error_console.print(f"[bold red]error[/] [dim]{error.key}[/]", highlight=False)
     error_console.print(str(error), markup=False, highlight=False)
+    if isinstance(error, StoreUnavailable):
+        error_console.print("Is `topshelf up` running? Another Redis is named by TOPSHELF_SERVING_URL.")
 
 
 def print_json(value: Any) -> None:

@@ -14,7 +14,9 @@ PANEL = "Data"
 
 @app.command(rich_help_panel=PANEL)
 def ingest(
-    path: Annotated[Path, typer.Argument(help="A CSV, TSV or Parquet file, or a folder a preset knows.")],
+    path: Annotated[
+        Path, typer.Argument(metavar="PATH", help="A CSV, TSV or Parquet file, or a folder a preset knows.")
+    ],
     preset: Annotated[
         str | None,
         typer.Option(
@@ -93,7 +95,9 @@ def ingest(
 
 @app.command(rich_help_panel=PANEL)
 def synth(
-    folder: Annotated[Path, typer.Argument(help="Folder the three CSV files are written to.")],
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="Folder the three CSV files are written to.")
+    ],
     users: Annotated[int, typer.Option(min=1, help="How many users.")] = 962_179,
     items: Annotated[int, typer.Option(min=1, help="How many items.")] = 15_706,
     interactions: Annotated[

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from interactions.columns import ITEM_INDEX, USER_INDEX
 from topshelf.cli.application import app, console
 from topshelf.cli.tables import metrics_table, side_by_side
 from topshelf.errors import JobFailed, ReaderRefused, ServiceError
@@ -33,13 +32,13 @@ def demo(
     leave: Annotated[bool, typer.Option("--exit", help="Stop after printing instead of at Ctrl-C.")] = False,
 ) -> None:
     """Run everything here: ingest, train four models, stock Redis, print the lists, serve until Ctrl-C."""
-    from topshelf.cli.services import say, wait_for_interrupt
+    from topshelf.cli.services import interruptible, say, wait_for_interrupt
     from topshelf.local.ports import on_free_ports
     from topshelf.local.system import local_system
 
     settings = on_free_ports(Settings.from_environment(), say)
     console.rule("[bold]1 of 4[/] services", align="left")
-    with local_system(settings, say) as system:
+    with interruptible(), local_system(settings, say) as system:
         console.print("Redis, worker, beat, Flower and the reader are up")
         console.rule("[bold]2 of 4[/] data", align="left")
         version = _ingest(system.settings, dataset, preset)
@@ -111,6 +110,8 @@ def _run_pipelines(system: "LocalSystem", dataset: "Dataset") -> None:
 
 
 def _show_users(system: "LocalSystem", dataset: "Dataset") -> None:
+    from interactions.columns import ITEM_INDEX, USER_INDEX
+
     model = system.settings.models[-1]
     titles = dataset.titles()
     history = dataset.interactions()

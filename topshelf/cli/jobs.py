@@ -42,14 +42,14 @@ def pipeline(
 
 @app.command(rich_help_panel=PANEL)
 def jobs(
-    job_id: Annotated[str | None, typer.Argument(help="Show this job whole.")] = None,
-    state: Annotated[str | None, typer.Option(help="Only jobs in this state, such as running.")] = None,
+    job_id: Annotated[str | None, typer.Argument(metavar="JOB", help="Show this job whole.")] = None,
+    state: Annotated[JobState | None, typer.Option(help="Only jobs in this state.")] = None,
     model: Annotated[str | None, typer.Option(help="Only jobs of this model.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="How many at the most, newest first.")] = 20,
     cancel: Annotated[bool, typer.Option("--cancel", help="Ask the job to stop at its next step.")] = False,
     as_json: Json = False,
 ) -> None:
-    """List jobs, show one, or cancel one."""
+    """List jobs, show one, or cancel one with `topshelf jobs JOB --cancel`."""
     from dataclasses import asdict
 
     from topshelf.cli.job_display import status_line
@@ -58,7 +58,7 @@ def jobs(
 
     records = Runtime(Settings.from_environment()).jobs
     if cancel and job_id is None:
-        raise typer.BadParameter("name the job to cancel")
+        raise typer.BadParameter("name the job to cancel: topshelf jobs JOB --cancel")
     if job_id is not None:
         job = records.request_cancel(job_id) if cancel else records.get(job_id)
         print_json(asdict(job)) if as_json else console.print_json(data=asdict(job), default=str)

@@ -4,11 +4,16 @@ from typing import Annotated
 
 import typer
 
-Json = Annotated[bool, typer.Option("--json", help="Print one line of JSON instead of a table.")]
+Json = Annotated[
+    bool, typer.Option("--json", help="Print one line of JSON; progress and errors go to stderr.")
+]
 Params = Annotated[
     list[str] | None,
     typer.Option(
-        "--param", "-p", metavar="NAME=VALUE", help="A hyper-parameter; may be given several times."
+        "--param",
+        "-p",
+        metavar="NAME=VALUE",
+        help="A hyper-parameter, as in factors=64; may be given several times.",
     ),
 ]
 DatasetVersion = Annotated[
@@ -17,4 +22,6 @@ DatasetVersion = Annotated[
 Detach = Annotated[
     bool, typer.Option("--detach", "-d", help="Enqueue and return; watch with `topshelf jobs`.")
 ]
-ModelName = Annotated[str, typer.Argument(metavar="MODEL", help="A model, such as als.")]
+ModelName = Annotated[
+    str, typer.Argument(metavar="MODEL", help="popular, popular_in_category, item_knn or als.")
+]

@@ -4,15 +4,18 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Annotated
 
 import typer
 
 from topshelf.cli.application import app, console
 from topshelf.errors import SettingsError
-from topshelf.settings import Settings, process_environment
+from topshelf.settings import Settings, process_environment, settings_page
 
 PANEL = "Services"
+INTERRUPTED = 130
 
 
 @app.command(rich_help_panel=PANEL)
@@ -25,7 +28,7 @@ def up() -> None:
 
     settings = Settings.from_environment()
     console.print("starting Redis, worker, beat, Flower and the reader …")
-    with local_system(settings, say) as system:
+    with interruptible(), local_system(settings, say) as system:
         console.print(system.addresses(), highlight=False, soft_wrap=True)
         console.print("Ctrl-C stops everything.")
         wait_for_interrupt()
@@ -47,7 +50,8 @@ def worker(
     ] = None,
 ) -> None:
     """Run a Celery worker."""
-    settings = Settings.from_environment(queues=tuple(queues.split(",")) if queues else None)
+    taken = tuple(queue.strip() for queue in queues.split(",")) if queues else None
+    settings = Settings.from_environment(queues=taken)
     _celery(settings, "worker", "--queues", ",".join(settings.queues), "--loglevel", settings.log_level)
 
 
@@ -80,17 +84,41 @@ def flower() -> None:
     )
 
 
+@app.command(rich_help_panel=PANEL)
+def settings() -> None:
+    """Print every setting with its default."""
+    sys.stdout.write(settings_page())
+
+
 def say(line: str) -> None:
     """Print what a supervisor has to say."""
     console.print(line, highlight=False, markup=False)
 
 
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """End the block at Ctrl-C, SIGTERM or a closed terminal; asked again while it ends, it goes on ending."""
+    signals = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup
+        signals.append(signal.SIGHUP)
+
+    def interrupt(*_: object) -> None:
+        for number in signals:
+            signal.signal(number, lambda *_: None)
+        raise KeyboardInterrupt
+
+    for number in signals:
+        signal.signal(number, interrupt)
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise typer.Exit(INTERRUPTED) from None
+
+
 def wait_for_interrupt() -> None:
-    """Return at Ctrl-C or SIGTERM."""
-    interrupted = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: interrupted.set())
-    interrupted.wait()
+    """Return at the first signal of an ``interruptible`` block."""
+    with suppress(KeyboardInterrupt):
+        threading.Event().wait()
 
 
 def _celery(settings: Settings, *arguments: str, **environ: str) -> None:

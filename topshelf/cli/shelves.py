@@ -42,7 +42,7 @@ def status(as_json: Json = False) -> None:
 @app.command(rich_help_panel=PANEL)
 def recommend(
     model: ModelName,
-    user: Annotated[str, typer.Argument(help="External user id.")],
+    user: Annotated[str, typer.Argument(metavar="USER", help="A user id as in the data.")],
     k: Annotated[int, typer.Option("-k", min=1, help="How many items.")] = 10,
     category: Annotated[str | None, typer.Option(help="Only items of this category.")] = None,
     as_json: Json = False,

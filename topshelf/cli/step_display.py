@@ -17,6 +17,7 @@ def step(name: str, console: Console) -> Iterator[Callable[[float, str], None]]:
         TimeElapsedColumn(),
         console=console,
         transient=True,
+        disable=not console.is_terminal,
     )
     with bar:
         task = bar.add_task(name, total=1.0)

@@ -4,6 +4,7 @@ import socket
 from collections.abc import Callable
 
 from store.embedded import free_port
+from topshelf.errors import ServiceError
 from topshelf.settings import Settings, embedded_url
 
 PORTS = {"api_port": "the reader", "flower_port": "Flower", "redis_port": "Redis"}
@@ -28,6 +29,22 @@ def on_free_ports(settings: Settings, say: Callable[[str], None]) -> Settings:
             "durable_url": embedded_url(moved["redis_port"]),
         }
     return Settings(**fields)
+
+
+def require_free_ports(settings: Settings) -> None:
+    """Refuse to start where a port of the reader or of Flower is taken.
+
+    Raises:
+        ServiceError: names the ports and the settings that move them.
+    """
+    taken = [name for name in ("api_port", "flower_port") if _is_taken(getattr(settings, name))]
+    if taken:
+        faults = [
+            f"port {getattr(settings, name)} is taken; stop what uses it, or give {PORTS[name]} another one "
+            f"with TOPSHELF_{name.upper()}"
+            for name in taken
+        ]
+        raise ServiceError("\n".join(faults))
 
 
 def _is_taken(port: int) -> bool:

@@ -10,6 +10,7 @@ from store.embedded import EmbeddedRedis
 from topshelf.errors import ServiceError
 from topshelf.local.addresses import api_url, flower_url
 from topshelf.local.credentials import Credentials, with_credentials
+from topshelf.local.ports import require_free_ports
 from topshelf.local.services import ExternalRedis, RedisService, local_services
 from topshelf.local.supervisor import Supervisor
 from topshelf.settings import Settings
@@ -43,6 +44,7 @@ def local_system(settings: Settings, say: Callable[[str], None]) -> Iterator[Loc
     """
     settings, credentials = with_credentials(settings)
     with _only_one(settings.data_dir):
+        require_free_ports(settings)
         redis: RedisService
         if settings.embedded_redis:
             redis = RedisService(EmbeddedRedis(settings.data_dir / "redis", settings.redis_port))
