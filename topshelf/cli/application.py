@@ -31,7 +31,8 @@ EXIT_CODES: tuple[tuple[type[TopshelfError], int], ...] = (
 OTHER_ERROR = 1
 
 EPILOG = (
-    "Start with `topshelf demo`; `topshelf COMMAND --help` says more. Exit codes: 0 done, 1 other error, 2 wrong arguments or settings, 3 data, 4 model, 5 Redis, "
+    "Start with `topshelf demo`; `topshelf COMMAND --help` says more. "
+    "Exit codes: 0 done, 1 other error, 2 wrong arguments or settings, 3 data, 4 model, 5 Redis, "
     "6 a job failed or was cancelled, 7 a service did not start, 130 interrupted. "
     "Settings are environment variables that start with TOPSHELF_."
 )

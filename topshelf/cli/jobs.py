@@ -1,17 +1,15 @@
 """Commands that enqueue, watch and cancel jobs."""
 
 import json
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
+from store.job import JobKind, JobState
 from topshelf.cli.application import app, console, print_json
 from topshelf.cli.options import DatasetVersion, Detach, Json, ModelName, Params
 from topshelf.errors import InvalidConfig, JobFailed
 from topshelf.settings import Settings
-
-if TYPE_CHECKING:
-    from store.jobs import JobKind
 
 PANEL = "Jobs"
 
@@ -92,7 +90,7 @@ def parse_params(params: list[str] | None) -> dict[str, Any]:
 
 
 def _run(
-    kind: "JobKind", model: str, param: list[str] | None, dataset: str | None, *, detach: bool, as_json: bool
+    kind: JobKind, model: str, param: list[str] | None, dataset: str | None, *, detach: bool, as_json: bool
 ) -> None:
     from dataclasses import asdict
 

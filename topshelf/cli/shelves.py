@@ -16,11 +16,10 @@ PANEL = "Shelves"
 @app.command(rich_help_panel=PANEL)
 def status(as_json: Json = False) -> None:
     """Say what is live, how old and how large it is, and what is running."""
-    from store.events import EventLog
-    from store.jobs import Jobs
-
     from store.connection import connect
+    from store.events import EventLog
     from store.generations import Generations
+    from store.jobs import Jobs
     from store.keys import Keys
     from topshelf.cli.tables import listing
 

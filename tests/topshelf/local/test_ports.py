@@ -4,7 +4,8 @@ from collections.abc import Iterator
 import pytest
 
 from store.embedded import free_port
-from topshelf.local.ports import on_free_ports
+from topshelf.errors import ServiceError
+from topshelf.local.ports import on_free_ports, require_free_ports
 from topshelf.settings import Settings
 
 
@@ -66,3 +67,9 @@ def test_the_port_of_an_embedded_redis_that_is_not_used_does_not_matter(taken_po
         redis_port=taken_port,
     )
     assert on_free_ports(settings, print) is settings
+
+
+def test_a_system_does_not_start_on_taken_ports(settings: Settings, taken_port: int) -> None:
+    require_free_ports(settings)
+    with pytest.raises(ServiceError, match=f"port {taken_port} is taken.*Flower.*TOPSHELF_FLOWER_PORT"):
+        require_free_ports(settings.model_copy(update={"flower_port": taken_port}))
