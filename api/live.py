@@ -62,6 +62,11 @@ class Live:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
+    @property
+    def following(self) -> bool:
+        """Whether what is live is still being followed; a reader that does not should be restarted."""
+        return self._following is not None and not self._following.done()
+
     async def refresh(self) -> None:
         """Bring everything up to date now.
 
@@ -89,11 +94,10 @@ class Live:
         while True:
             try:
                 await self._poll()
-            except TopshelfError as error:
-                if isinstance(error, StoreUnavailable):
-                    self._circuit.open()
-                else:
-                    logger.warning("what is live could not be read: %s", error)
+            except StoreUnavailable:
+                self._circuit.open()
+            except (TopshelfError, ValueError, OSError) as error:
+                logger.warning("what is live could not be read: %s", error)
             await asyncio.sleep(POLL_SECONDS)
 
     async def _poll(self) -> None:

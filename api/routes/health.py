@@ -6,7 +6,7 @@ from api.errors import ErrorAnswer, error_answer
 from api.metrics import CONTENT_TYPE
 from api.reader import Reader, reader_of
 from api.schemas import Health
-from topshelf.errors import StoreUnavailable
+from topshelf.errors import ServiceError, StoreUnavailable
 
 router = APIRouter(tags=["health"])
 
@@ -36,6 +36,8 @@ async def ready(request: Request) -> Health | Response:
     """503 while Redis is away; lists are still answered, from what the reader holds."""
     reader = reader_of(request)
     away = reader.circuit.away_seconds
+    if not reader.live.following:
+        return error_answer(503, ServiceError.key, "this reader no longer follows what is live; restart it")
     if not reader.live.started:
         return error_answer(503, StoreUnavailable.key, "nothing is loaded yet")
     if away is not None:

@@ -1,4 +1,6 @@
 import asyncio
+import os
+import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,6 +11,7 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 
 from api.app import create_app
+from api.circuit import READ_SECONDS
 from store.connection import connect
 from store.embedded import EmbeddedRedis, free_port
 from store.items import ItemOverlay
@@ -157,6 +160,22 @@ class TestWithoutRedis:
             answer = api.get("/reco/als/7")
             assert answer.json()["items"] == list_of(7)[:10]
             assert "X-Reco-Stale" not in answer.headers
+
+    def test_a_redis_that_hangs_holds_up_nobody_for_long(
+        self, server: EmbeddedRedis, lonely: Settings
+    ) -> None:
+        with calling(create_app(lonely), READ) as api:
+            os.kill(server.pid, signal.SIGSTOP)
+            try:
+                started = time.monotonic()
+                answers = [api.get("/reco/als/7") for _ in range(50)]
+                took = time.monotonic() - started
+            finally:
+                os.kill(server.pid, signal.SIGCONT)
+            assert {answer.status_code for answer in answers} == {200}
+            assert {answer.headers["X-Reco-Stale"] for answer in answers} == {"true"}
+            assert took < 50 * READ_SECONDS / 2
+            wait_until(lambda: "X-Reco-Stale" not in api.get("/reco/als/7").headers)
 
     def test_what_needs_redis_is_refused_in_one_shape(self, server: EmbeddedRedis, lonely: Settings) -> None:
         with calling(create_app(lonely), EVENTS) as sender:
