@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from api.assortment import Assortment, ItemId
 from api.errors import Location, invalid
-from api.schemas import LONGEST_ID
+from api.fields import LONGEST_ID
 from topshelf.errors import InvalidId, ItemNotFound
 
 

@@ -41,7 +41,6 @@ class Live:
         self._circuit = circuit
         self._overlay_turn = asyncio.Lock()
         self._models_turn = asyncio.Lock()
-        self._poll_turn = asyncio.Lock()
         self._retry_at: dict[str, float] = {}
         self._following: asyncio.Task[None] | None = None
         self._loading: asyncio.Task[None] | None = None
@@ -109,12 +108,11 @@ class Live:
             self._load_beside()
 
     async def _ask(self) -> Poll:
-        async with self._poll_turn:
-            try:
-                async with asyncio.timeout(RETRY_SECONDS):
-                    return await self._shelves.poll()
-            except TimeoutError as error:
-                raise StoreUnavailable("Redis did not answer in time") from error
+        try:
+            async with asyncio.timeout(RETRY_SECONDS):
+                return await self._shelves.poll()
+        except TimeoutError as error:
+            raise StoreUnavailable("Redis did not answer in time") from error
 
     def _load_beside(self) -> None:
         """Load in a task of its own: a large catalogue must not hold up hidden items."""

@@ -102,7 +102,7 @@ class Reader:
             async with self.circuit.reading():
                 row, recents = await self._rows.row(model.generation, key)
                 taste = Taste(recents)
-                if row is None:
+                if not row:
                     taste = Taste(recents, favourites(await self.shelves.profile(key)))
         except StoreUnavailable:
             return self._counted(model, Answer(Shelf(snapshot).newcomer(model, NOBODY, wish), stale=True))
@@ -188,4 +188,4 @@ def _impatient(url: str) -> redis.Redis:
 
 def _list(snapshot: Snapshot, model: LiveModel, row: bytes | None, taste: Taste, wish: Wish) -> Served:
     shelf = Shelf(snapshot)
-    return shelf.newcomer(model, taste, wish) if row is None else shelf.stocked(model, row, taste, wish)
+    return shelf.newcomer(model, taste, wish) if not row else shelf.stocked(model, row, taste, wish)

@@ -1,7 +1,7 @@
 """User ids at the door: of the dataset's declared type and range, or nobody."""
 
 from api.assortment import Assortment
-from api.schemas import LONGEST_ID
+from api.fields import LONGEST_ID
 from topshelf.errors import InvalidId, UserNotFound
 
 

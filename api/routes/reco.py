@@ -8,8 +8,9 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 
 from api.auth import Scope, requires
 from api.errors import documented
+from api.fields import Label
 from api.reader import Answer, reader_of
-from api.schemas import Label, ManyRecommendations, ManyUsers, Recommendations
+from api.schemas import ManyRecommendations, ManyUsers, Recommendations
 from api.shelf import Shelf
 from api.snapshot import LiveModel
 from api.users import typed_user, user_from_path

@@ -34,7 +34,7 @@ def wait_until(true: Callable[[], bool]) -> float:
 
 
 def generation_of(api: Caller) -> str:
-    return api.get("/reco/als/7").headers.get("X-Reco-Generation", "")
+    return str(api.get("/reco/als/7").headers.get("X-Reco-Generation", ""))
 
 
 class TestFollowing:
