@@ -13,6 +13,7 @@ from topshelf.errors import (
     DataError,
     JobError,
     ModelError,
+    ReaderRefused,
     ServiceError,
     SettingsError,
     StoreError,
@@ -26,6 +27,7 @@ EXIT_CODES: tuple[tuple[type[TopshelfError], int], ...] = (
     (ModelError, 4),
     (StoreError, 5),
     (JobError, 6),
+    (ReaderRefused, 1),
     (ServiceError, 7),
 )
 OTHER_ERROR = 1
@@ -89,7 +91,7 @@ def show_error(error: TopshelfError) -> None:
         sys.stderr.write(json.dumps(shape) + "\n")
         return
     error_console.print(f"[bold red]error[/] [dim]{error.key}[/]", highlight=False)
-    error_console.print(str(error), markup=False, highlight=False)
+    error_console.print(str(error), markup=False, highlight=False, soft_wrap=True)
     if isinstance(error, StoreUnavailable):
         error_console.print("Is `topshelf up` running? Another Redis is named by TOPSHELF_SERVING_URL.")
 

@@ -90,7 +90,8 @@ def ingest(
         highlight=False,
     )
     if report.n_rejects:
-        console.print(f"{report.n_rejects:,} of {report.n_rows:,} rows rejected, see {report.rejects_path}")
+        rejected = f"{report.n_rejects:,} of {report.n_rows:,} rows rejected, see {report.rejects_path}"
+        console.print(rejected, markup=False, highlight=False, soft_wrap=True)
 
 
 @app.command(rich_help_panel=PANEL)

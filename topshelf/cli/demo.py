@@ -59,9 +59,10 @@ def _ingest(settings: Settings, path: Path | None, preset: str | None) -> "Datas
     from topshelf.cli.step_display import step
 
     if path is None:
+        from topshelf.cli.services import say
         from topshelf.local.demo_data import demo_data
 
-        found = demo_data(settings.cache_dir, console.print)
+        found = demo_data(settings.cache_dir, say)
         path, preset = found.folder, found.preset
     with step("reading", console) as progress:
         report = ingest(

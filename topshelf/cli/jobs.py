@@ -65,6 +65,9 @@ def jobs(
     if as_json:
         print_json([asdict(job) for job in found])
         return
+    if not found:
+        console.print("no jobs")
+        return
     rows = [
         (job.id, job.kind, job.model, job.state, f"{job.progress:.0%}", status_line(job)) for job in found
     ]
@@ -114,7 +117,7 @@ def _run(
     if as_json:
         print_json(asdict(job))
     elif detach:
-        console.print(f"job {job.id} is queued; watch it with: topshelf jobs {job.id}")
+        console.print(f"job {job.id} is queued; watch it with: topshelf jobs {job.id}", soft_wrap=True)
     elif job.metrics:
         console.print(metrics_table(f"{job.model} on {job.dataset}", {job.model: job.metrics}))
     if job.state in {"failed", "cancelled"}:

@@ -29,7 +29,7 @@ def up() -> None:
     settings = Settings.from_environment()
     console.print("starting Redis, worker, beat, Flower and the reader …")
     with interruptible(), local_system(settings, say) as system:
-        console.print(system.addresses(), highlight=False, soft_wrap=True)
+        console.print(system.addresses(), highlight=False, soft_wrap=True, markup=False)
         console.print("Ctrl-C stops everything.")
         wait_for_interrupt()
         console.print("stopping …")
@@ -92,7 +92,7 @@ def settings() -> None:
 
 def say(line: str) -> None:
     """Print what a supervisor has to say."""
-    console.print(line, highlight=False, markup=False)
+    console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 @contextmanager

@@ -34,7 +34,10 @@ def status(as_json: Json = False) -> None:
         print_json({"models": models, "jobs": [asdict(job) for job in active], "events_waiting": waiting})
         return
     columns = ("model", "generation", "age", "users", "items", "dataset", "held")
-    console.print(listing(columns, [[model[column] for column in columns] for model in models]))
+    if models:
+        console.print(listing(columns, [[model[column] for column in columns] for model in models]))
+    else:
+        console.print("nothing is live; publish a model with: topshelf pipeline MODEL")
     console.print(f"{len(active)} jobs under way, {waiting:,} events not drained yet")
 
 
