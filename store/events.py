@@ -101,8 +101,9 @@ class EventLog:
                 raise
             self._create_group()
             return self._entries(count, after)
-        streams = answer.values() if isinstance(answer, dict) else (entries for _, entries in answer or ())
-        return [entry for entries in streams for entry in entries]
+        if isinstance(answer, dict):  # RESP3: each stream has a list of lists
+            return [entry for batches in answer.values() for batch in batches for entry in batch]
+        return [entry for _, batch in answer for entry in batch]
 
     def _create_group(self) -> None:
         try:

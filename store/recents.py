@@ -25,7 +25,8 @@ class Recents:
     def touch(self, user_key: str | bytes, item_ids: Sequence[str]) -> None:
         """Note items a user touched, newest last; an item noted before moves to the front."""
         if item_ids:
-            args: list[scripts.Argument] = [self._limit, self._ttl_seconds, *item_ids[-self._limit :]]
+            newest_last = list(dict.fromkeys(reversed(item_ids)))[: self._limit][::-1]
+            args: list[scripts.Argument] = [self._limit, self._ttl_seconds, *newest_last]
             scripts.run(self._client, "touch_items", [self._keys.recent(user_key)], args)
 
     @store_errors()

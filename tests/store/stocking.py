@@ -79,7 +79,7 @@ class Stocking:
     def ready(self, item: int = 1, users: Sequence[str] = USERS) -> Generation:
         """A verified generation in which every user has the list ``item, item, item``."""
         generation = self.open(users)
-        self.fill(generation, dict.fromkeys(users, [item] * 3))
+        self.fill(generation, dict.fromkeys(users, (item,) * 3))
         return self.generations.verify(self.model, generation.id)
 
     def live(self, item: int = 1) -> Generation:
