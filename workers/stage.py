@@ -95,6 +95,8 @@ def go_on(runtime: Runtime, dispatch: Dispatcher, job_id: str, done: str) -> Non
         end_job(runtime, job_id, "succeeded")
     elif runtime.jobs.advance(job_id, done, stages[position]):
         dispatch.stage(runtime.jobs.get(job_id), stages[position])
+    elif runtime.jobs.is_cancelling(job_id):
+        end_job(runtime, job_id, "cancelled", JobCancelled(f"job {job_id} was cancelled after {done}"))
 
 
 def end_job(runtime: Runtime, job_id: str, state: FinalState, error: Exception | None = None) -> None:

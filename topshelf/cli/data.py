@@ -100,7 +100,9 @@ def synth(
         Path, typer.Argument(metavar="FOLDER", help="Folder the three CSV files are written to.")
     ],
     users: Annotated[int, typer.Option(min=1, help="How many users.")] = 962_179,
-    items: Annotated[int, typer.Option(min=1, help="How many items.")] = 15_706,
+    items: Annotated[
+        int | None, typer.Option(min=1, help="How many items; by default as many as suit the users.")
+    ] = None,
     interactions: Annotated[
         int | None, typer.Option(min=1, help="How many interactions; 5.69 a user by default.")
     ] = None,
@@ -108,17 +110,20 @@ def synth(
     as_json: Json = False,
 ) -> None:
     """Write a synthetic dataset of KION's shape, with tastes planted in it; read it with --preset kion."""
+    from dataclasses import replace
+
     from interactions.kion_files import write_kion
     from interactions.synthetic import SyntheticShape, generate
     from topshelf.cli.step_display import step
 
-    total = interactions or round(users * 5_476_251 / 962_179)
+    fitting = SyntheticShape.of_users(users, seed=seed)
+    shape = replace(fitting, items=items or fitting.items, interactions=interactions or fitting.interactions)
     with step("making interactions", error_console if as_json else console) as progress:
-        data = generate(SyntheticShape(users=users, items=items, interactions=total, seed=seed))
+        data = generate(shape)
         progress(0.5, "writing files")
         write_kion(data, folder)
         progress(1.0, "written")
-    made = {"folder": folder, "users": users, "items": items, "interactions": data.interactions.height}
+    made = {"folder": folder, "users": users, "items": shape.items, "interactions": data.interactions.height}
     if as_json:
         print_json(made)
         return

@@ -24,7 +24,7 @@ CHECKSUMS = {
     "ml-100k.user": "4f670007d9cfbeb9807e757209af1555b9bcc186bde25e767f67cb67c6dd5972",
 }
 FETCH_SECONDS = 120
-SYNTHETIC = SyntheticShape(users=5_000, items=1_500, interactions=60_000)
+SYNTHETIC = SyntheticShape.of_users(5_000)
 
 
 @dataclass(frozen=True)
