@@ -1,5 +1,7 @@
 """Scripts touch one slot: proven by their keys, and by running them all on a server in cluster mode."""
 
+import contextlib
+import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -73,7 +75,7 @@ def test_a_script_the_server_forgot_is_sent_again(client: redis.Redis, keys: Key
 @pytest.fixture
 def cluster(tmp_path: Path, redis_binary: Path | None) -> Iterator[redis.Redis]:
     """A cluster of one server that holds every slot; it still refuses what crosses slots."""
-    port = free_port()
+    port = port_with_bus()
     options = ["--port", str(port), "--bind", "127.0.0.1", "--cluster-enabled", "yes", "--save", ""]
     process = subprocess.Popen(
         [str(redis_binary or find_server()), *options], cwd=tmp_path, stdout=subprocess.DEVNULL
@@ -87,6 +89,15 @@ def cluster(tmp_path: Path, redis_binary: Path | None) -> Iterator[redis.Redis]:
     finally:
         process.terminate()
         process.wait(10)
+
+
+def port_with_bus() -> int:
+    """A free port whose cluster bus, 10,000 ports above, is free, too."""
+    while True:
+        port = free_port()
+        with socket.socket() as bus, contextlib.suppress(OSError, OverflowError):
+            bus.bind(("127.0.0.1", port + 10_000))
+            return port
 
 
 def answers(client: redis.Redis) -> bool:
