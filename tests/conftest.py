@@ -1,6 +1,5 @@
 """A real Redis for the whole suite; every test gets a database and a key prefix of its own."""
 
-import importlib.util
 import itertools
 import os
 from collections.abc import Iterator
@@ -13,7 +12,7 @@ from store.connection import connect
 from store.embedded import EmbeddedRedis
 from store.keys import Keys
 
-pytest_plugins = ["tests.data_fixtures"] if importlib.util.find_spec("tests.data_fixtures") else []
+pytest_plugins = ["tests.data_fixtures"]
 
 _turns = itertools.count()
 

@@ -112,6 +112,13 @@ def test_a_finished_chunk_is_counted_once_however_often_it_is_told(stocking: Sto
     assert generations.stalled_chunks("als", name) == []
 
 
+def test_a_finished_chunk_holds_no_lease(client: redis.Redis, keys: Keys, stocking: Stocking) -> None:
+    generations, name = stocking.generations, stocking.open().id
+    generations.claim_chunk("als", name, 0, lease_seconds=60)
+    generations.finish_chunk("als", name, 0, 10)
+    assert client.hgetall(keys.leases("als", name)) == {b"0:attempts": b"1"}
+
+
 def test_a_generation_that_is_not_building_takes_no_chunks(stocking: Stocking) -> None:
     generations, generation = stocking.generations, stocking.open()
     generations.fail("als", generation.id, "given up")

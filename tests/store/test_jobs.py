@@ -39,6 +39,12 @@ def test_an_id_that_is_there_already_gives_the_job_behind_it(jobs: Jobs) -> None
     assert len(jobs.list()) == 1
 
 
+def test_a_job_asked_for_again_keeps_its_place(jobs: Jobs) -> None:
+    for job_id in ("first", "second", "first"):
+        jobs.create("train", "als", job_id=job_id)
+    assert [found.id for found in jobs.list()] == ["second", "first"]
+
+
 def test_a_job_that_is_not_there_is_an_error(jobs: Jobs) -> None:
     assert not jobs.exists("nobody")
     for ask in (jobs.get, jobs.update, jobs.request_cancel):

@@ -1,6 +1,7 @@
 import pytest
 import redis
 
+from store import generations
 from store.buckets import write_buckets
 from store.generation import Generation
 from store.keys import Keys
@@ -94,6 +95,21 @@ def test_a_segment_that_went_away_is_missed(client: redis.Redis, keys: Keys, sto
     stocking.generations.write_segments("als", generation.id, [b"ab", b"cd"], ["", "Comedy"])
     client.hdel(keys.segments("als", generation.id), "1")
     assert "segments are 1, 2 were announced" in refused(stocking, generation)
+
+
+def test_what_fails_while_it_is_verified_stays_failed(
+    client: redis.Redis, keys: Keys, stocking: Stocking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generation = stocking.open()
+    stocking.fill(generation, ROWS)
+
+    def overtaken(*_: object) -> str:
+        stocking.generations.fail("als", generation.id, "overtaken")
+        return ""
+
+    monkeypatch.setattr(generations, "verify_content", overtaken)
+    with pytest.raises(GenerationIncomplete, match="is failed"):
+        stocking.generations.verify("als", generation.id)
 
 
 def test_what_failed_cannot_be_verified(stocking: Stocking) -> None:
