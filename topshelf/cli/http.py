@@ -34,7 +34,7 @@ def get(base: str, token: str, *path: str, **query: Any) -> Answer:
             return Answer(json.load(response), response.headers)
     except urllib.error.HTTPError as error:
         raise _refusal(error) from error
-    except (urllib.error.URLError, OSError) as error:
+    except (OSError, ValueError) as error:
         raise ServiceError(f"no reader answers at {base}; start one with `topshelf up` ({error})") from error
 
 
@@ -42,5 +42,5 @@ def _refusal(error: urllib.error.HTTPError) -> ReaderRefused:
     try:
         first = json.load(error)["errors"][0]
         return ReaderRefused(first["error_message"], first["error_key"])
-    except (ValueError, KeyError, IndexError):
+    except (ValueError, KeyError, IndexError, TypeError):
         return ReaderRefused(f"the reader answered {error.code} {error.reason}")

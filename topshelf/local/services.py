@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from store.connection import connect
+from store.connection import connect, store_errors
 from store.embedded import EmbeddedRedis
 from topshelf.errors import ServiceError, StoreError
 from topshelf.local.addresses import api_url, flower_url
@@ -59,9 +59,9 @@ class ExternalRedis(RedisService):
     def launch(self) -> None:
         for url in self._urls:
             try:
-                with connect(url) as client:
+                with store_errors(), connect(url) as client:
                     client.ping()
-            except (StoreError, OSError) as error:
+            except StoreError as error:
                 raise ServiceError(f"Redis does not answer at {without_password(url)}: {error}") from error
 
     def wait_until_ready(self) -> None:
