@@ -1,11 +1,11 @@
 """The services of one machine: Redis, a worker, beat, Flower and the reader."""
 
+import re
 import sys
 import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from store.connection import connect, store_errors
 from store.embedded import EmbeddedRedis
@@ -96,8 +96,7 @@ def answers(url: str) -> bool:
 
 def without_password(url: str) -> str:
     """A Redis URL as logs may show it."""
-    parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+    return re.sub(r"//.*@", "//", url)
 
 
 def _process(name: str, logs: Path, environ: dict[str, str], is_ready: Callable[[], bool]) -> Process:
