@@ -1,8 +1,7 @@
 """Whether a job may start: its model, its dataset, its lock."""
 
-from store.jobs import Job
-
 from models.registry import create_model
+from store.jobs import Job
 from topshelf.errors import ModelOnHold
 from workers.runtime import Runtime
 from workers.stage import lock_seconds

@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
-from store.jobs import Job
-
 from models.registry import model_class
 from store.dispatch import CHUNK_TASK, QUEUE_OF_STAGE, START_QUEUE, START_TASK, TASK_OF_STAGE
+from store.jobs import Job
 
 
 @dataclass(frozen=True)

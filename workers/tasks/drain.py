@@ -6,10 +6,10 @@ import os
 from pathlib import Path
 
 import polars as pl
-from store.events import Event
 
 from interactions.columns import EVENT, ITEM, TIMESTAMP, USER, WEIGHT
 from interactions.dataset import Dataset
+from store.events import Event
 from workers.dispatch import Dispatcher
 from workers.runtime import Runtime
 

@@ -3,7 +3,6 @@
 import logging
 
 from store.jobs import STAGES
-
 from topshelf.errors import StoreUnavailable, TopshelfError
 from workers.admission import admit
 from workers.dispatch import Dispatcher
