@@ -68,10 +68,8 @@ def jobs(
     if not found:
         console.print("no jobs")
         return
-    rows = [
-        (job.id, job.kind, job.model, job.state, f"{job.progress:.0%}", status_line(job)) for job in found
-    ]
-    console.print(listing(("job", "kind", "model", "state", "done", "status"), rows))
+    rows = [(job.id, job.state, f"{job.progress:.0%}", status_line(job)) for job in found]
+    console.print(listing(("job", "state", "done", "status"), rows))
 
 
 def parse_params(params: list[str] | None) -> dict[str, Any]:

@@ -2,13 +2,16 @@
 
 import datetime as dt
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from topshelf.cli.application import app, console, print_json
 from topshelf.cli.options import Json, ModelName
 from topshelf.settings import Settings
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 PANEL = "Shelves"
 
@@ -21,7 +24,6 @@ def status(as_json: Json = False) -> None:
     from store.generations import Generations
     from store.jobs import Jobs
     from store.keys import Keys
-    from topshelf.cli.tables import listing
 
     settings = Settings.from_environment()
     keys = Keys(settings.key_prefix)
@@ -33,9 +35,8 @@ def status(as_json: Json = False) -> None:
     if as_json:
         print_json({"models": models, "jobs": [asdict(job) for job in active], "events_waiting": waiting})
         return
-    columns = ("model", "generation", "age", "users", "items", "dataset", "held")
     if models:
-        console.print(listing(columns, [[model[column] for column in columns] for model in models]))
+        console.print(_table(models))
     else:
         console.print("nothing is live; publish a model with: topshelf pipeline MODEL")
     console.print(f"{len(active)} jobs under way, {waiting:,} events not drained yet")
@@ -112,6 +113,22 @@ def _model_status(generations: Any, model: str) -> dict[str, Any]:
         "dataset": live.dataset if live else None,
         "held": "yes" if generations.held_since(model) else "",
     }
+
+
+def _table(models: list[dict[str, Any]]) -> "Table":
+    from topshelf.cli.tables import listing
+
+    rows = [
+        (
+            model["model"],
+            model["generation"] + (" held" if model["held"] else ""),
+            model["age"],
+            "" if model["users"] is None else f"{model['users']:,}",
+            model["dataset"],
+        )
+        for model in models
+    ]
+    return listing(("model", "live", "age", "users", "dataset"), rows)
 
 
 def _age(published: str) -> str:

@@ -37,10 +37,10 @@ def metrics_table(title: str, metrics_by_model: Mapping[str, Mapping[str, float]
 
 
 def listing(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Table:
-    """A plain table whose first column, which people copy from, is never broken."""
-    table = Table(box=SIMPLE_HEAD, padding=(0, 1))
-    for place, column in enumerate(columns):
-        table.add_column(column, no_wrap=place == 0, overflow="fold")
+    """A plain table; where the terminal is narrow its last column is folded, the others are copied from."""
+    table = Table(box=None, padding=(0, 1), header_style="underline")
+    for place, column in enumerate(columns, 1):
+        table.add_column(column, no_wrap=place < len(columns), overflow="fold")
     for row in rows:
         table.add_row(*("" if cell is None else escape(str(cell)) for cell in row))
     return table

@@ -65,7 +65,9 @@ def _mend_chunks(runtime: Runtime, dispatch: Dispatcher, job: Job) -> None:
     if generation.chunks_done == generation.n_chunks:
         go_on(runtime, dispatch, job.id, "precompute")
         return
-    stalled = runtime.generations.stalled_chunks(job.model, generation.id)
+    stalled = runtime.generations.stalled_chunks(
+        job.model, generation.id, idle_seconds=runtime.settings.lease_seconds
+    )
     worn_out = [chunk for chunk, attempts in stalled if attempts >= MAX_ATTEMPTS]
     if worn_out:
         reason = f"chunk {worn_out[0]} was tried {MAX_ATTEMPTS} times and never ended"
