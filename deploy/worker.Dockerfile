@@ -1,9 +1,8 @@
-# Workers, beat and Flower. EXTRAS adds what a worker trains and logs with, such as train,local,deep,track.
+# Workers, beat and Flower. EXTRAS adds what a worker trains and logs with: train,local,deep,track.
 FROM python:3.12-slim AS build
 ARG EXTRAS=train,local
 WORKDIR /src
 COPY pyproject.toml constraints.txt README.md LICENSE ./
-COPY api api
 COPY interactions interactions
 COPY knn knn
 COPY models models
@@ -16,9 +15,15 @@ RUN python -m venv /venv \
 FROM python:3.12-slim
 # OpenMP, which implicit is built with.
 RUN apt-get update && apt-get install --yes --no-install-recommends libgomp1 && rm -rf /var/lib/apt/lists/*
-RUN useradd --create-home --uid 10001 topshelf && install -d -o topshelf /data
+RUN useradd --create-home --uid 10001 topshelf && install -d -o topshelf /data /cache
 COPY --from=build /venv /venv
-ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 TOPSHELF_DATA_DIR=/data TOPSHELF_FLOWER_HOST=0.0.0.0
+COPY deploy/probe.py /probe.py
+ENV PATH=/venv/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    TOPSHELF_CACHE_DIR=/cache \
+    TOPSHELF_DATA_DIR=/data \
+    TOPSHELF_FLOWER_HOST=0.0.0.0
+WORKDIR /home/topshelf
 USER topshelf
 VOLUME /data
 CMD ["topshelf", "worker"]
