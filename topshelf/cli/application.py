@@ -55,8 +55,8 @@ class Commands(TyperGroup):
         except ModuleNotFoundError as error:
             show_error(
                 TopshelfError(
-                    f"this command needs {error.name}, which is not installed here; "
-                    "pip install 'topshelf[api,control,train,local]' brings all that commands use"
+                    f"this command needs {error.name}, which is not part of this installation; "
+                    "run it where topshelf[api,control,train,local] is installed"
                 )
             )
             raise typer.Exit(OTHER_ERROR) from error

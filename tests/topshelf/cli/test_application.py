@@ -127,7 +127,7 @@ def test_a_missing_library_is_an_error_that_names_the_extras(
     monkeypatch.setitem(sys.modules, "workers.runtime", None)
     ended = topshelf("jobs")
     assert ended.exit_code == 1
-    assert "workers.runtime, which is not installed" in ended.err
+    assert "workers.runtime, which is not part of this installation" in ended.err
 
 
 def test_every_kind_of_error_has_an_exit_code_of_its_own() -> None:
