@@ -13,7 +13,7 @@ from topshelf.cli.application import EXIT_CODES, exit_code
 COMMANDS = [
     *("demo", "up", "api", "worker", "beat", "flower"),
     *("ingest", "synth", "train", "pipeline", "jobs"),
-    *("status", "recommend", "rollback", "release"),
+    *("status", "recommend", "rollback", "release", "settings"),
 ]
 HEAVY = {"celery", "fastapi", "implicit", "interactions.datasets", "polars", "pyarrow", "redis", "scipy"}
 
