@@ -42,6 +42,7 @@ class Live:
         self._overlay_turn = asyncio.Lock()
         self._models_turn = asyncio.Lock()
         self._retry_at: dict[str, float] = {}
+        self._stopping = False
         self._following: asyncio.Task[None] | None = None
         self._loading: asyncio.Task[None] | None = None
 
@@ -56,6 +57,8 @@ class Live:
 
     async def stop(self) -> None:
         """Stop following."""
+        # Not by cancelling alone: a client in the middle of a read may swallow a cancellation.
+        self._stopping = True
         tasks = [task for task in (self._following, self._loading) if task]
         for task in tasks:
             task.cancel()
@@ -90,7 +93,7 @@ class Live:
             self.snapshot = self.snapshot.with_overlay(overlay)
 
     async def _follow(self) -> None:
-        while True:
+        while not self._stopping:
             try:
                 await self._poll()
             except StoreUnavailable:
