@@ -30,9 +30,7 @@ def model_class(name: str) -> type[Recommender]:
         UnknownModel: no model has this name.
     """
     if name not in _CLASSES:
-        raise UnknownModel(
-            f"no model is named {name!r}{_nearest(name, _CLASSES)}; there are {', '.join(_CLASSES)}"
-        )
+        raise UnknownModel(f"no model is named {name!r}{_nearest(name, _CLASSES)}")
     module, attribute = _CLASSES[name]
     found: type[Recommender] = getattr(importlib.import_module(module), attribute)
     return found
