@@ -224,6 +224,19 @@ def test_train_keeps_an_artifact_and_precompute_publishes_it(
     assert live.artifact == trained.artifact == live.knn
 
 
+def test_a_gpu_worker_starts_fresh_processes_and_falls_back_where_a_model_has_no_gpu(
+    settings: Settings, runtime: Runtime, dispatcher: Dispatcher, dataset: Dataset
+) -> None:
+    worker = WorkerProcess(settings.model_copy(update={"device": "cuda", "worker_processes": 1}), "worker")
+    try:
+        succeeded(
+            runtime, *start_pipelines(runtime, dispatcher, run="g", models=("als",), dataset=dataset.version)
+        )
+    finally:
+        worker.stop()
+    assert "SpawnPoolWorker" in worker.log.read_text()
+
+
 def test_a_server_that_is_away_leaves_the_job_to_be_sent_again(runtime: Runtime) -> None:
     away = Runtime(runtime.settings.model_copy(update={"key_prefix": "x:"}))
     away.durable.connection_pool.disconnect()

@@ -1,6 +1,7 @@
 """A child process with a log of its own and a way to tell when it is ready."""
 
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -16,6 +17,8 @@ LOG_LINES = 8
 
 class Process:
     """One service; started in a session of its own, so that Ctrl-C reaches the supervisor alone.
+
+    Where util-linux is installed it is told to stop when the supervisor dies, even by ``kill -9``.
 
     Args:
         name: what logs and messages call it.
@@ -40,7 +43,7 @@ class Process:
     ) -> None:
         self.name = name
         self.log = log
-        self._argv = list(argv)
+        self._argv = _ending_with_parent(argv)
         self._environ = dict(environ)
         self._is_ready = is_ready
         self._start_seconds = start_seconds
@@ -127,3 +130,11 @@ class Process:
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._child.pid, signal.SIGKILL)
             self._child.wait()
+
+
+def _ending_with_parent(argv: Sequence[str]) -> list[str]:
+    """The command, run behind what sends it SIGTERM when its parent is gone."""
+    setpriv = shutil.which("setpriv")
+    if setpriv is None or shutil.which(argv[0]) is None:
+        return list(argv)
+    return [setpriv, "--pdeathsig", "TERM", "--", *argv]

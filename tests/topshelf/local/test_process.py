@@ -1,5 +1,7 @@
 import os
+import shutil
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -24,6 +26,21 @@ LEAVES_A_CHILD = (
     "note.with_suffix('.part').write_text(str(child.pid)); note.with_suffix('.part').rename(note)\n"
     "time.sleep(60)"
 )
+SERVES = (
+    "import os, pathlib, sys, time\n"
+    "note = pathlib.Path(sys.argv[1])\n"
+    "note.with_suffix('.part').write_text(str(os.getpid())); note.with_suffix('.part').rename(note)\n"
+    "time.sleep(60)"
+)
+SUPERVISES = f"""
+import pathlib, sys, time
+from topshelf.local.process import Process
+note = pathlib.Path(sys.argv[1])
+service = Process("shelver", [sys.executable, "-c", {SERVES!r}, str(note)], environ={{}},
+    log=pathlib.Path(sys.argv[2]), is_ready=note.exists)
+service.launch()
+time.sleep(60)
+"""
 
 
 @pytest.fixture
@@ -181,3 +198,15 @@ def test_stopping_twice_or_before_the_start_is_fine(process: Start) -> None:
     service.stop()
     service.stop()
     assert not service.running
+
+
+@pytest.mark.skipif(shutil.which("setpriv") is None, reason="util-linux is not installed")
+def test_a_service_ends_with_a_supervisor_that_was_killed(tmp_path: Path, note: Path) -> None:
+    supervisor = subprocess.Popen([sys.executable, "-c", SUPERVISES, str(note), str(tmp_path / "log")])
+    deadline = time.monotonic() + 20
+    while not note.exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    service = int(note.read_text())
+    supervisor.kill()
+    supervisor.wait()
+    assert wait_until_gone(service)
