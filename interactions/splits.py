@@ -73,6 +73,25 @@ def split_by_time(dataset: Dataset, cut_off: str | datetime) -> Split:
     return _split(f"from {iso} on", dataset, rows, held_out, iso)
 
 
+def hold_out_at_random(matrix: csr_matrix, share: float, seed: int) -> tuple[csr_matrix, csr_matrix]:
+    """Part a matrix's entries into two: kept, and ``floor(share * n)`` of each row's n entries held out.
+
+    What a model is tuned and stopped early on, where rows carry no time.
+    """
+    rng = np.random.default_rng(seed)
+    counts = np.diff(matrix.indptr)
+    rows = np.repeat(np.arange(matrix.shape[0]), counts)
+    order = np.lexsort((rng.random(matrix.nnz), rows))
+    rank = np.empty(matrix.nnz, np.int64)
+    rank[order] = np.arange(matrix.nnz) - np.repeat(matrix.indptr[:-1], counts)
+    held = rank < np.floor(share * counts + 1e-9)[rows]
+    parts = [
+        csr_matrix((matrix.data[part], (rows[part], matrix.indices[part])), shape=matrix.shape)
+        for part in (~held, held)
+    ]
+    return parts[0], parts[1]
+
+
 def split_given(train: csr_matrix, test: csr_matrix, *, name: str = "given") -> Split:
     """A published split, (n_users, n_items) each; pairs are taken as they stand, without categories.
 

@@ -10,7 +10,8 @@ from pydantic import Field
 from scipy.sparse import csr_matrix
 
 from interactions.training_set import TrainingSet
-from models.base import Arrays, ModelConfig, Progress, Recommender
+from models.base import Arrays, ModelConfig, Recommender
+from models.fit_run import FitRun
 from models.ranking import Vectors
 from models.stored import take_finite
 from models.threads import blas_threads
@@ -43,7 +44,7 @@ class Als(Recommender):
     config: AlsConfig
     _factors: Vectors
 
-    def _fit(self, data: TrainingSet, progress: Progress) -> None:
+    def _fit(self, data: TrainingSet, run: FitRun) -> None:
         config = self.config
         # implicit is ten times slower under a BLAS with threads of its own, and warns of it.
         with blas_threads(1):
@@ -59,7 +60,7 @@ class Als(Recommender):
 
             def after_iteration(iteration: int, _seconds: float, _loss: float | None) -> None:
                 _check_finite(model, iteration + 1)
-                progress(
+                run.report(
                     (iteration + 1) / config.iterations,
                     f"als: iteration {iteration + 1} of {config.iterations}",
                 )

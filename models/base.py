@@ -1,7 +1,8 @@
 """What every model is: a validated configuration, ``fit``, ``recommend``, and arrays to be stored."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from pathlib import Path
 from typing import ClassVar, Literal, Self
 
 import numpy as np
@@ -11,13 +12,11 @@ from scipy.sparse import csr_matrix
 
 from interactions.training_set import TrainingSet
 from knn.neighbours import NeighbourIndex
+from models.fit_run import FitRun, OnEpoch, Progress
 from models.ranking import Floats, Ranking, Vectors, rank_scores, rank_vectors
 from models.segments import Segments
 from models.threads import blas_threads
 from topshelf.errors import EmptyData, InvalidConfig, InvalidId, ModelError, NotFitted, TrainingFailed
-
-Progress = Callable[[float, str], None]
-"""Called with the share done (0..1) and a message; may raise JobCancelled to stop the work."""
 
 Arrays = dict[str, NDArray[np.generic]]
 
@@ -73,8 +72,21 @@ class Recommender(ABC):
         """Items the model was fitted on."""
         return self._fitted_shape()[1]
 
-    def fit(self, data: TrainingSet, *, progress: Progress | None = None) -> Self:
+    def fit(
+        self,
+        data: TrainingSet,
+        *,
+        progress: Progress | None = None,
+        on_epoch: OnEpoch | None = None,
+        checkpoints: Path | None = None,
+    ) -> Self:
         """Train on ``data``; a second call starts from nothing.
+
+        Args:
+            progress: told the share done and a message, a few times at least.
+            on_epoch: told of every epoch, by models that have epochs.
+            checkpoints: folder, made where it is missing, in which a model that checkpoints keeps what it
+                needs to go on after its process died; the caller removes it when the work is over.
 
         Raises:
             EmptyData: there is no user, no item or no interaction.
@@ -86,12 +98,12 @@ class Recommender(ABC):
         if not np.isfinite(matrix.data).all():
             raise TrainingFailed(f"{self.name} cannot be trained: a weight is NaN or infinite")
         self._shape = None
-        report = progress or _no_progress
-        report(0.0, f"{self.name}: training")
+        run = FitRun(progress, on_epoch, checkpoints)
+        run.report(0.0, f"{self.name}: training")
         with blas_threads(self.threads):
-            self._fit(data, report)
+            self._fit(data, run)
         self._shape = (matrix.shape[0], matrix.shape[1])
-        report(1.0, f"{self.name}: trained")
+        run.report(1.0, f"{self.name}: trained")
         return self
 
     def recommend(
@@ -130,6 +142,10 @@ class Recommender(ABC):
         """The lists of all segments; only where ``layout`` is "segments"."""
         raise ModelError(f"{self.name} keeps a list per user, it has no segments (k={k})")
 
+    def refit_config(self) -> ModelConfig:
+        """The configuration to refit with on all rows: as ``config``, with the number of epochs chosen."""
+        return self.config
+
     def neighbours(self) -> NeighbourIndex | None:
         """The online neighbour index, where the model has one."""
         return None
@@ -162,7 +178,7 @@ class Recommender(ABC):
         return model
 
     @abstractmethod
-    def _fit(self, data: TrainingSet, progress: Progress) -> None:
+    def _fit(self, data: TrainingSet, run: FitRun) -> None:
         """Learn from validated data."""
 
     @abstractmethod
@@ -193,7 +209,3 @@ class Recommender(ABC):
         if self._shape is None:
             raise NotFitted(f"{self.name} has not been fitted")
         return self._shape
-
-
-def _no_progress(share: float, message: str) -> None:
-    """Report to nobody."""

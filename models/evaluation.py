@@ -5,7 +5,8 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from interactions.splits import Split
-from models.base import Progress, Recommender
+from models.base import Recommender
+from models.fit_run import Progress
 from models.metrics import score_ranking
 from models.ranking import Ranking
 from topshelf.errors import EmptyData

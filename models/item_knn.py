@@ -11,7 +11,8 @@ from scipy.sparse import csr_matrix
 
 from interactions.training_set import TrainingSet
 from knn.neighbours import NeighbourIndex
-from models.base import Arrays, ModelConfig, Progress, Recommender
+from models.base import Arrays, ModelConfig, Recommender
+from models.fit_run import FitRun
 from models.ranking import Ranking
 from models.stored import take
 
@@ -49,14 +50,14 @@ class ItemKnn(Recommender):
         self._fitted_shape()
         return self._index
 
-    def _fit(self, data: TrainingSet, progress: Progress) -> None:
+    def _fit(self, data: TrainingSet, run: FitRun) -> None:
         # An item's nearest is itself, which is dropped afterwards.
         model = ItemItemRecommender(K=self.config.neighbours + 1, num_threads=self.threads)
         # One user or one item makes weights 0 / 0: such similarities count as none.
         with np.errstate(divide="ignore", invalid="ignore"):
             weighted = self._weigh(_touched(data.matrix).T)
             model.fit(csr_matrix(weighted.T, dtype=np.float64), show_progress=False)
-        progress(0.8, "item_knn: similarities computed")
+        run.report(0.8, "item_knn: similarities computed")
         self._index = _nearest(model.similarity, self.config.neighbours)
 
     def _weigh(self, item_users: Any) -> Any:

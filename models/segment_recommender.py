@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from interactions.training_set import TrainingSet
-from models.base import Arrays, Progress, Recommender
+from models.base import Arrays, Recommender
 from models.ranking import BLOCK_BYTES, Floats, Ranking, contained, keep_first, rank_scores
 from models.segments import SEGMENT_ITEMS, Segments
 from models.stored import pack_labels, take, unpack_labels
@@ -36,13 +36,13 @@ class SegmentRecommender(Recommender):
             self._segments.segment_of_user,
         )
 
-    def _fit(self, data: TrainingSet, progress: Progress) -> None:
+    def _fit(self, data: TrainingSet, run: FitRun) -> None:
         labels = self._label(data)
         n_items = data.matrix.shape[1]
         ranking = rank_scores(
             lambda block: self._score_segments(data, block), len(labels), n_items, SEGMENT_ITEMS
         )
-        progress(0.5, f"{self.name}: lists of {len(labels)} segments made")
+        run.report(0.5, f"{self.name}: lists of {len(labels)} segments made")
         self._segments = Segments(labels, ranking, self._assign(data))
 
     @abstractmethod

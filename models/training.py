@@ -5,8 +5,9 @@ from numpy.typing import NDArray
 
 from interactions.splits import Split
 from interactions.training_set import TrainingSet
-from models.base import Progress, Recommender
+from models.base import Recommender
 from models.evaluation import evaluate, rank_users
+from models.fit_run import Progress
 from models.gate import check_refit
 from models.ranking import Ranking
 from models.registry import create_model
@@ -35,7 +36,7 @@ def floor_metrics(split: Split, *, k: int = 10, threads: int = 1) -> dict[str, f
 
 def refit(model: Recommender, data: TrainingSet, progress: Progress | None = None) -> Recommender:
     """A new model of the same configuration, seed, device and threads, fitted on all of ``data``."""
-    fresh = type(model)(model.config, device=model.device, seed=model.seed, threads=model.threads)
+    fresh = type(model)(model.refit_config(), device=model.device, seed=model.seed, threads=model.threads)
     return fresh.fit(data, progress=progress)
 
 
