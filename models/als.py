@@ -1,4 +1,4 @@
-"""Matrix factorisation by alternating least squares; the only file, with item_knn, that knows implicit."""
+"""Matrix factorisation by alternating least squares; implicit does the solving."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -11,8 +11,9 @@ from scipy.sparse import csr_matrix
 
 from interactions.training_set import TrainingSet
 from models.base import Arrays, ModelConfig, Recommender
-from models.fit_run import FitRun
+from models.fit_run import Epoch, FitRun
 from models.ranking import Vectors
+from models.space import Dimension, Floats, Ints
 from models.stored import take_finite
 from models.threads import blas_threads
 from topshelf.errors import TrainingFailed
@@ -30,6 +31,13 @@ class AlsConfig(ModelConfig):
     weighted: bool = False
     iterations: int = Field(15, ge=1, le=1000)
 
+    space: ClassVar[Mapping[str, Dimension]] = {
+        "factors": Ints(32, 512, log=True),
+        "regularization": Floats(0.1, 100, log=True),
+        "alpha": Floats(1, 100, log=True),
+        "iterations": Ints(5, 30),
+    }
+
 
 class Als(Recommender):
     """Y. Hu, Y. Koren, C. Volinsky, "Collaborative Filtering for Implicit Feedback Datasets", ICDM 2008.
@@ -39,6 +47,7 @@ class Als(Recommender):
     """
 
     name = "als"
+    optimizer = "als"
     config_class: ClassVar[type[ModelConfig]] = AlsConfig
 
     config: AlsConfig
@@ -58,8 +67,9 @@ class Als(Recommender):
                 random_state=self.seed,
             )
 
-            def after_iteration(iteration: int, _seconds: float, _loss: float | None) -> None:
+            def after_iteration(iteration: int, seconds: float, _loss: float | None) -> None:
                 _check_finite(model, iteration + 1)
+                run.epoch_done(Epoch(iteration + 1, None, seconds))
                 run.report(
                     (iteration + 1) / config.iterations,
                     f"als: iteration {iteration + 1} of {config.iterations}",

@@ -15,6 +15,7 @@ from knn.neighbours import NeighbourIndex
 from models.fit_run import FitRun, OnEpoch, Progress
 from models.ranking import Floats, Ranking, Vectors, rank_scores, rank_vectors
 from models.segments import Segments
+from models.space import Dimension
 from models.threads import blas_threads
 from topshelf.errors import EmptyData, InvalidConfig, InvalidId, ModelError, NotFitted, TrainingFailed
 
@@ -25,6 +26,9 @@ class ModelConfig(BaseModel):
     """Hyper-parameters of a model; unknown names and infinite numbers are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    space: ClassVar[Mapping[str, Dimension]] = {}
+    """Where ``topshelf tune`` searches, by field; fields left out keep their defaults."""
 
 
 class Recommender(ABC):
@@ -43,6 +47,8 @@ class Recommender(ABC):
     """Users without history get a list too; otherwise theirs is empty and the reader falls back."""
     max_empty_share: ClassVar[float] = 0.0
     """Share of the users with history that the model may leave without a list."""
+    optimizer: ClassVar[str] = ""
+    """What minimises the loss, as a tracker shows it; empty where there is no such thing."""
     devices: ClassVar[tuple[str, ...]] = ("cpu",)
     """Kinds of device the model can be trained on; asked for another, it takes the CPU."""
 
@@ -61,6 +67,11 @@ class Recommender(ABC):
         self.seed = seed
         self.threads = threads
         self._shape: tuple[int, int] | None = None
+
+    @property
+    def fitted(self) -> bool:
+        """Whether it can recommend."""
+        return self._shape is not None
 
     @property
     def n_users(self) -> int:

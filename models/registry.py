@@ -14,7 +14,14 @@ _CLASSES: Mapping[str, tuple[str, str]] = {
     "popular": ("models.popular", "Popular"),
     "popular_in_category": ("models.popular_in_category", "PopularInCategory"),
     "item_knn": ("models.item_knn", "ItemKnn"),
+    "user_knn": ("models.user_knn", "UserKnn"),
     "als": ("models.als", "Als"),
+    "bpr": ("models.bpr", "Bpr"),
+    "ease": ("models.ease", "Ease"),
+    "edlae": ("models.edlae", "Edlae"),
+    "blend": ("models.blend", "Blend"),
+    "denoising_ae": ("models.deep.denoising_ae", "DenoisingAe"),
+    "variational_ae": ("models.deep.variational_ae", "VariationalAe"),
 }
 
 

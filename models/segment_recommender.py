@@ -10,6 +10,7 @@ from scipy.sparse import csr_matrix
 
 from interactions.training_set import TrainingSet
 from models.base import Arrays, Recommender
+from models.fit_run import FitRun
 from models.ranking import BLOCK_BYTES, Floats, Ranking, contained, keep_first, rank_scores
 from models.segments import SEGMENT_ITEMS, Segments
 from models.stored import pack_labels, take, unpack_labels

@@ -1,5 +1,9 @@
 """What a training job does, as functions of data: fit and evaluate on a split, then refit on everything."""
 
+import time
+from collections.abc import Callable
+from pathlib import Path
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -7,7 +11,7 @@ from interactions.splits import Split
 from interactions.training_set import TrainingSet
 from models.base import Recommender
 from models.evaluation import evaluate, rank_users
-from models.fit_run import Progress
+from models.fit_run import OnEpoch, Progress
 from models.gate import check_refit
 from models.ranking import Ranking
 from models.registry import create_model
@@ -18,14 +22,30 @@ _FIT_SHARE = 0.8
 
 
 def fit_and_evaluate(
-    model: Recommender, split: Split, progress: Progress | None = None, *, k: int = 10
+    model: Recommender,
+    split: Split,
+    progress: Progress | None = None,
+    *,
+    k: int = 10,
+    on_epoch: OnEpoch | None = None,
+    on_fitted: Callable[[float], None] | None = None,
+    checkpoints: Path | None = None,
 ) -> dict[str, float]:
     """Fit ``model`` on the split's training part and return its metrics on the held-out part.
+
+    Args:
+        on_epoch, checkpoints: as of ``Recommender.fit``.
+        on_fitted: told the seconds the fit took, before anything is measured.
 
     Raises:
         EmptyData, TrainingFailed, JobCancelled: from training, or from ``progress``.
     """
-    model.fit(split.train, progress=_part(progress, 0.0, _FIT_SHARE))
+    started = time.monotonic()
+    model.fit(
+        split.train, progress=_part(progress, 0.0, _FIT_SHARE), on_epoch=on_epoch, checkpoints=checkpoints
+    )
+    if on_fitted is not None:
+        on_fitted(time.monotonic() - started)
     return evaluate(model, split, k, progress=_part(progress, _FIT_SHARE, 1.0))
 
 
@@ -34,10 +54,20 @@ def floor_metrics(split: Split, *, k: int = 10, threads: int = 1) -> dict[str, f
     return fit_and_evaluate(create_model(FLOOR, threads=threads), split, k=k)
 
 
-def refit(model: Recommender, data: TrainingSet, progress: Progress | None = None) -> Recommender:
-    """A new model of the same configuration, seed, device and threads, fitted on all of ``data``."""
-    fresh = type(model)(model.refit_config(), device=model.device, seed=model.seed, threads=model.threads)
-    return fresh.fit(data, progress=progress)
+def refit(
+    model: Recommender,
+    data: TrainingSet,
+    progress: Progress | None = None,
+    *,
+    checkpoints: Path | None = None,
+) -> Recommender:
+    """A new model of the same configuration, seed, device and threads, fitted on all of ``data``.
+
+    A model that was fitted gives the configuration to refit with; one that was not has it already.
+    """
+    config = model.refit_config() if model.fitted else model.config
+    fresh = type(model)(config, device=model.device, seed=model.seed, threads=model.threads)
+    return fresh.fit(data, progress=progress, checkpoints=checkpoints)
 
 
 def check_refitted(

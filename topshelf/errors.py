@@ -4,7 +4,7 @@ TopshelfError
   SettingsError
   DataError
     UnreadableFile · MissingColumn · EmptyData · TooManyRejects · InvalidId
-    DatasetNotFound · CorruptDataset
+    DatasetNotFound · CorruptDataset · RunNotFound
   ModelError
     UnknownModel · InvalidConfig · NotFitted · TrainingFailed
     ArtifactNotFound · CorruptArtifact · GateRefused
@@ -14,6 +14,8 @@ TopshelfError
     BlobNotFound · LockHeld · EventsFull · JobNotFound
   JobError
     JobCancelled · JobFailed
+  TrackerError
+    TrackerUnavailable
   ServiceError
     ReaderRefused
   RequestError
@@ -82,6 +84,12 @@ class CorruptDataset(DataError):
     """Raised when a dataset's files do not match its manifest."""
 
     key = "dataset_corrupt"
+
+
+class RunNotFound(DataError):
+    """Raised when no training run has this id."""
+
+    key = "run_not_found"
 
 
 class ModelError(TopshelfError):
@@ -226,6 +234,18 @@ class JobFailed(JobError):
     """Raised to somebody who waits for a job that failed; names the job and its log."""
 
     key = "job_failed"
+
+
+class TrackerError(TopshelfError):
+    """Raised when a tracker does not take what it is told; nothing is lost, it is told again later."""
+
+    key = "tracker_error"
+
+
+class TrackerUnavailable(TrackerError):
+    """Raised when nobody answers at a tracker's server."""
+
+    key = "tracker_unavailable"
 
 
 class ServiceError(TopshelfError):

@@ -26,6 +26,7 @@ from topshelf.errors import SettingsError
 
 PREFIX = "TOPSHELF_"
 QUEUES = ("gpu", "cpu", "io")
+TRACKERS = ("mlflow", "neptune")
 EXEMPT_PREFIX = "TOPSHELF_TEST_"
 """Variables of the test suite, which no setting answers to."""
 
@@ -119,7 +120,23 @@ class Settings(BaseModel):
     drain_seconds: float = Field(120, gt=0, description="how often events are drained into Parquet segments")
     task_limit_seconds: int = Field(6 * 3600, ge=60, description="hard limit of one task")
 
-    neptune_project: str = Field("topshelf/local", description="project runs are logged under, offline")
+    trackers: Names = Field(
+        TRACKERS, description="what runs are sent to, where its package is installed; empty for nothing"
+    )
+    sync_seconds: float = Field(300, gt=0, description="how often runs are sent to the trackers")
+    sync_limit_seconds: int = Field(
+        60, ge=1, description="how long one tracker may take at a time; the rest is sent later"
+    )
+    mlflow_uri: SecretStr = Field(
+        SecretStr(""), description="MLflow's tracking URI; mlflow.db in the data folder where empty"
+    )
+    neptune_project: str = Field("topshelf/local", description="project runs are sent to, workspace/name")
+    neptune_token: SecretStr = Field(
+        SecretStr(""), description="API token of a Neptune server; without one runs are kept offline"
+    )
+    neptune_url: str = Field(
+        "", description="base URL of a self-hosted Neptune; the one in the token where empty"
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -163,6 +180,20 @@ class Settings(BaseModel):
         if strange := [queue for queue in queues if queue not in QUEUES]:
             raise ValueError(f"no queue is named {', '.join(strange)}; there are {', '.join(QUEUES)}")
         return queues
+
+    @field_validator("trackers")
+    @classmethod
+    def _known_trackers(cls, trackers: Names) -> Names:
+        if strange := [name for name in trackers if name not in TRACKERS]:
+            raise ValueError(f"no tracker is named {', '.join(strange)}; there are {', '.join(TRACKERS)}")
+        return trackers
+
+    @field_validator("neptune_url")
+    @classmethod
+    def _http_url(cls, url: str) -> str:
+        if url and not url.startswith(("http://", "https://")):
+            raise ValueError("an address is wanted that starts with http:// or https://")
+        return url.rstrip("/")
 
     @field_validator("serving_url", "durable_url")
     @classmethod
@@ -213,6 +244,15 @@ class Settings(BaseModel):
     def to_environment(self) -> dict[str, str]:
         """The variables that make a child process read these very settings (secrets in the clear)."""
         return {PREFIX + name.upper(): _text(getattr(self, name)) for name in type(self).model_fields}
+
+    def without_secrets(self, text: str, *more: str) -> str:
+        """``text`` with every secret of these settings, and ``more``, blotted out."""
+        values = [getattr(self, name) for name in type(self).model_fields]
+        flat = [part for value in values for part in (value if isinstance(value, tuple) else (value,))]
+        secrets = {part.get_secret_value() for part in flat if isinstance(part, SecretStr)} | set(more)
+        for secret in sorted(secrets - {""}, key=len, reverse=True):
+            text = text.replace(secret, "**********")
+        return text
 
     @property
     def embedded_redis(self) -> bool:

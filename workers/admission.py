@@ -1,5 +1,7 @@
 """Whether a job may start: its model, its dataset, its lock."""
 
+from typing import Any
+
 from models.registry import create_model
 from store.jobs import Job
 from topshelf.errors import ModelOnHold
@@ -13,12 +15,14 @@ def admit(runtime: Runtime, job: Job) -> Job:
     Raises:
         UnknownModel, InvalidConfig: the model or a hyper-parameter does not exist.
         DatasetNotFound: nothing was ingested yet, or not this version.
-        ArtifactNotFound: a precompute job names an artifact that does not exist.
+        ArtifactNotFound: a precompute job, or a component of a blend, names an artifact that does not exist.
         ModelOnHold: somebody rolled the model back and has not released it.
         LockHeld: another job publishes this model; the message names it.
     """
-    params = job.params
+    params = _with_artifacts_read(runtime, job.params)
     create_model(job.model, params.get("config"))
+    if params != job.params:
+        runtime.jobs.update(job.id, params=params)
     if job.kind == "precompute":
         artifact = params.get("artifact") or _newest_artifact(runtime, job.model)
         manifest = runtime.artifacts.manifest(artifact)
@@ -32,6 +36,23 @@ def admit(runtime: Runtime, job: Job) -> Job:
             raise ModelOnHold(f"{job.model} was rolled back; run: topshelf release {job.model}")
         runtime.lock.acquire(job.model, job.id, lock_seconds(runtime))
     return runtime.jobs.get(job.id)
+
+
+def _with_artifacts_read(runtime: Runtime, params: dict[str, Any]) -> dict[str, Any]:
+    """The parameters with the model and hyper-parameters of an artifact in place of each blended one's id."""
+    config = params.get("config") or {}
+    components = config.get("components")
+    if not isinstance(components, list):
+        return params
+    read = []
+    for component in components:
+        if isinstance(component, dict) and "artifact" in component:
+            manifest = runtime.artifacts.manifest(str(component["artifact"]))
+            rest = {name: value for name, value in component.items() if name != "artifact"}
+            read.append({**rest, "model": manifest.model, "config": manifest.config})
+        else:
+            read.append(component)
+    return {**params, "config": {**config, "components": read}}
 
 
 def _newest_artifact(runtime: Runtime, model: str) -> str:

@@ -12,7 +12,7 @@ from celery import Celery
 
 from store.dispatch import broker_options
 from topshelf.settings import Settings
-from workers.dispatch import Dispatcher
+from workers.dispatch import SYNC_TASK, Dispatcher
 from workers.runtime import Runtime
 from workers.schedule import beat_schedule
 from workers.tasks.drain import drain_events
@@ -22,6 +22,7 @@ from workers.tasks.pipeline import pipeline
 from workers.tasks.precompute import precompute, precompute_chunk
 from workers.tasks.publish import publish
 from workers.tasks.reconcile import reconcile
+from workers.tasks.synchronise import sync_runs
 from workers.tasks.train import train
 
 Task = Callable[..., None]
@@ -36,6 +37,7 @@ TASKS: dict[str, Task] = {
     "topshelf.nightly": nightly,
     "topshelf.drain": drain_events,
     "topshelf.reconcile": reconcile,
+    SYNC_TASK: sync_runs,
 }
 
 

@@ -1,11 +1,17 @@
 """Sending a job's stages and chunks to their queues, and asking how much waits there."""
 
+import contextlib
 from dataclasses import dataclass
 from typing import Any
+
+from kombu.exceptions import OperationalError
 
 from models.registry import model_class
 from store.dispatch import CHUNK_TASK, QUEUE_OF_STAGE, START_QUEUE, START_TASK, TASK_OF_STAGE
 from store.jobs import Job
+
+SYNC_TASK = "topshelf.sync_runs"
+SYNC_EXPIRES_SECONDS = 300
 
 
 @dataclass(frozen=True)
@@ -30,6 +36,13 @@ class Dispatcher:
         """Send one chunk of a generation, a range of buckets, for any worker."""
         queue = queue_of(job.model, "precompute_chunk")
         self.app.send_task(CHUNK_TASK, args=[job.id, generation, chunk], queue=queue)
+
+    def sync_runs(self) -> None:
+        """Have the trackers told of the runs soon; beat does so anyway, so a lost message does no harm."""
+        if not self.app.settings.trackers:
+            return
+        with contextlib.suppress(OperationalError):
+            self.app.send_task(SYNC_TASK, queue="io", expires=SYNC_EXPIRES_SECONDS)
 
     def waiting(self, queue: str) -> int:
         """How many messages nobody has taken from a queue yet."""

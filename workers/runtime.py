@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from interactions.datasets import Datasets
@@ -14,6 +15,8 @@ from store.jobs import Jobs
 from store.keys import Keys
 from store.locks import ModelLock
 from topshelf.settings import Settings
+from workers.tracking import Runs
+from workers.tracking.runs import file_name
 
 if TYPE_CHECKING:
     import redis
@@ -65,6 +68,14 @@ class Runtime:
     @cached_property
     def datasets(self) -> Datasets:
         return Datasets(self.settings.data_dir / "datasets")
+
+    @cached_property
+    def runs(self) -> Runs:
+        return Runs(self.settings.data_dir / "runs")
+
+    def checkpoints(self, job_id: str) -> Path:
+        """The folder in which a job's training goes on after its worker died; removed when the job ends."""
+        return self.settings.data_dir / "checkpoints" / file_name(job_id)
 
     @cached_property
     def artifacts(self) -> Artifacts:

@@ -7,6 +7,7 @@ from celery.schedules import ParseException, crontab
 
 from topshelf.errors import SettingsError
 from topshelf.settings import Settings
+from workers.dispatch import SYNC_TASK
 
 LONGEST_GAP_DAYS = 366
 
@@ -17,6 +18,8 @@ def beat_schedule(settings: Settings) -> dict[str, dict[str, Any]]:
         "reconcile": _every(settings.reconcile_seconds, "topshelf.reconcile"),
         "drain-events": _every(settings.drain_seconds, "topshelf.drain"),
     }
+    if settings.trackers:
+        entries["sync-runs"] = _every(settings.sync_seconds, SYNC_TASK)
     if settings.nightly_cron:
         entries["nightly"] = {
             "task": "topshelf.nightly",

@@ -5,6 +5,7 @@ Every stage is written so that doing it twice does no harm.
 """
 
 import logging
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -108,6 +109,10 @@ def end_job(runtime: Runtime, job_id: str, state: FinalState, error: Exception |
         described = {"error_key": key, "error_message": str(error) or type(error).__name__}
         if job.generation:
             runtime.generations.fail(job.model, job.generation, str(error))
+    if job.kind != "precompute":
+        reason = f"{type(error).__name__}: {error}" if error is not None else ""
+        runtime.runs.log(job_id).end(state, reason)
+        shutil.rmtree(runtime.checkpoints(job_id), ignore_errors=True)
     if runtime.jobs.finish(job_id, state, error=described):
         log.info("job %s: %s%s", job_id, state, f" ({error})" if error else "")
     runtime.lock.release(job.model, job_id)

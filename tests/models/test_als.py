@@ -3,6 +3,7 @@ import pytest
 from scipy.sparse import csr_matrix
 
 from interactions.training_set import TrainingSet
+from models.fit_run import Epoch
 from models.registry import create_model
 from topshelf.errors import CorruptArtifact, TrainingFailed
 
@@ -51,8 +52,13 @@ def test_weights_count_only_where_asked_for(data: TrainingSet) -> None:
 
 def test_every_iteration_is_reported(data: TrainingSet) -> None:
     heard: list[str] = []
-    create_model("als", {"iterations": 3}).fit(data, progress=lambda _share, message: heard.append(message))
+    epochs: list[Epoch] = []
+    create_model("als", {"iterations": 3}).fit(
+        data, progress=lambda _share, message: heard.append(message), on_epoch=epochs.append
+    )
     assert heard[1:4] == [f"als: iteration {n} of 3" for n in (1, 2, 3)]
+    assert [epoch.number for epoch in epochs] == [1, 2, 3]
+    assert all(epoch.seconds >= 0 for epoch in epochs)
 
 
 def test_divergence_names_the_iteration(data: TrainingSet) -> None:

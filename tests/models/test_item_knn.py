@@ -59,6 +59,18 @@ def test_similarities_are_those_of_implicits_recommenders(
         assert weights.tolist() == pytest.approx([similar[j] for j in ids.tolist()], rel=1e-6)
 
 
+def test_heavy_users_asymmetry_and_amplification_are_the_written_formula(data: TrainingSet) -> None:
+    touched = (data.matrix.toarray() != 0).astype(np.float64)
+    rows = touched / touched.sum(axis=1, keepdims=True) ** 0.5
+    lengths = np.linalg.norm(rows, axis=0)
+    similarity = rows.T @ rows / np.outer(lengths**1.4, lengths**0.6)
+    np.fill_diagonal(similarity, 0)
+    index = fitted_index(data, user_exponent=0.5, asymmetry=0.7, amplification=1.3)
+    dense = np.zeros((40, 41))
+    np.put_along_axis(dense, index.ids.astype(np.int64), index.weights.astype(np.float64), axis=1)
+    np.testing.assert_allclose(dense[:, :40], similarity**1.3, rtol=1e-5)
+
+
 def test_no_item_is_its_own_neighbour(data: TrainingSet) -> None:
     assert not (fitted_index(data).ids == np.arange(40)[:, np.newaxis]).any()
 
@@ -70,7 +82,8 @@ def test_neighbours_come_nearest_first_and_no_more_than_asked_for(data: Training
 
 
 def test_offline_lists_are_what_the_stored_index_answers_online(data: TrainingSet, tmp_path: Path) -> None:
-    model = create_model("item_knn").fit(data)
+    params = {"user_exponent": 0.5, "asymmetry": 0.75, "amplification": 1.3}
+    model = create_model("item_knn", params).fit(data)
     index = model.neighbours()
     assert index is not None
     index.save(tmp_path)

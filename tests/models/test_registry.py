@@ -1,3 +1,4 @@
+import re
 import subprocess
 import sys
 
@@ -16,7 +17,7 @@ def test_every_name_gives_the_model_of_that_name() -> None:
 
 def test_every_model_cites_its_source() -> None:
     for name in model_names():
-        assert any(year in (model_class(name).__doc__ or "") for year in ("2001", "2008", "2010"))
+        assert re.search(r"\b(19|20)\d\d\b", model_class(name).__doc__ or ""), name
 
 
 def test_an_unknown_model_names_the_nearest() -> None:
@@ -25,7 +26,7 @@ def test_an_unknown_model_names_the_nearest() -> None:
 
 
 def test_a_name_like_no_other_lists_them_all() -> None:
-    with pytest.raises(UnknownModel, match="popular, popular_in_category, item_knn, als"):
+    with pytest.raises(UnknownModel, match=", ".join(model_names())):
         model_class("zzz")
 
 

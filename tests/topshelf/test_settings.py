@@ -127,11 +127,30 @@ def test_secrets_show_in_no_representation() -> None:
             "TOPSHELF_TOKENS_EVENTS": f"{SECRET},{SECRET}",
             "TOPSHELF_TOKENS_ADMIN": SECRET,
             "TOPSHELF_FLOWER_PASSWORD": SECRET,
+            "TOPSHELF_NEPTUNE_TOKEN": SECRET,
+            "TOPSHELF_MLFLOW_URI": f"https://user:{SECRET}@elsewhere",
             "TOPSHELF_SERVING_URL": f"redis://:{SECRET}@elsewhere:6379",
         }
     )
     for shown in (repr(settings), str(settings), settings.model_dump_json(), str(settings.model_dump())):
         assert SECRET not in shown
+
+
+def test_secrets_are_blotted_out_of_a_text() -> None:
+    settings = Settings.from_environment(
+        {"TOPSHELF_NEPTUNE_TOKEN": SECRET, "TOPSHELF_TOKENS_READ": "one-4712"}
+    )
+    assert settings.without_secrets(f"{SECRET} one-4712 more", "more") == " ".join(["**********"] * 3)
+    assert Settings().without_secrets("nothing to hide") == "nothing to hide"
+
+
+@pytest.mark.parametrize(
+    ("variable", "text"),
+    [("TOPSHELF_TRACKERS", "mlflow,wandb"), ("TOPSHELF_NEPTUNE_URL", "neptune.example.com")],
+)
+def test_trackers_and_their_servers_are_checked(variable: str, text: str) -> None:
+    [fault] = fault_lines(**{variable: text})
+    assert fault.startswith(f"{variable}: ")
 
 
 def test_secrets_show_in_no_error() -> None:

@@ -78,7 +78,7 @@ def settings(tmp_path: Path, redis_url: str, keys: Keys) -> Settings:
         lease_seconds=2,
         worker_processes=2,
         threads=1,
-        neptune_project="test/test",
+        trackers=(),
     )
 
 

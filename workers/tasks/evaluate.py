@@ -20,6 +20,7 @@ from workers.dispatch import Dispatcher
 from workers.live_lists import live_lists
 from workers.runtime import Runtime
 from workers.stage import Stage, run_stage
+from workers.tracking.fields import ARTIFACT, GATE, MODEL_SIZE
 
 log = logging.getLogger(__name__)
 
@@ -32,13 +33,15 @@ Metrics = Mapping[str, float]
 def evaluate(runtime: Runtime, dispatch: Dispatcher, job_id: str) -> None:
     """Decide by the gate what is refitted, refit it, check it, and keep it as the job's artifact."""
     run_stage(runtime, dispatch, job_id, "evaluate", _evaluate)
+    dispatch.sync_runs()
 
 
 def _evaluate(stage: Stage) -> bool:
     runtime, job = stage.runtime, stage.job
     dataset = runtime.datasets.open(job.dataset)
     split = split_by_user_time(dataset, runtime.settings.test_share)
-    candidate = _model(stage, job.params.get("config"))
+    chosen = (job.result or {}).get("config")
+    candidate = _model(stage, chosen or job.params.get("config"))
     live_manifest = _live_manifest(runtime, job.model)
     live = _model(stage, live_manifest.config) if live_manifest else None
     live_metrics = _live_metrics(stage, candidate, live, split)
@@ -46,6 +49,8 @@ def _evaluate(stage: Stage) -> bool:
 
     verdict = judge(job.metrics or {}, live_metrics, floor, runtime.settings.gate_tolerance)
     log.info("job %s: %s", job.id, verdict.reason)
+    run = runtime.runs.log(job.id)
+    run.set({GATE: verdict.reason})
     if not verdict.accepted:
         raise GateRefused(verdict.reason)
     winner, metrics = (
@@ -53,7 +58,12 @@ def _evaluate(stage: Stage) -> bool:
     )
 
     started = time.monotonic()
-    fitted = refit(winner, dataset.training_set(), _part(stage, COMPARED_SHARE, 0.95))
+    fitted = refit(
+        winner,
+        dataset.training_set(),
+        _part(stage, COMPARED_SHARE, 0.95),
+        checkpoints=runtime.checkpoints(job.id) / "refit",
+    )
     overlap = _check(stage, fitted, dataset)
     manifest = runtime.artifacts.save(
         fitted,
@@ -69,8 +79,10 @@ def _evaluate(stage: Stage) -> bool:
         artifact=manifest.id,
         metrics=manifest.metrics,
         message=verdict.reason,
-        result={"gate": verdict.reason},
+        result={**(job.result or {}), "gate": verdict.reason},
     )
+    run.set({ARTIFACT: str(runtime.artifacts.root / manifest.id), MODEL_SIZE: manifest.size_bytes / 1e6})
+    run.end("succeeded")
     return True
 
 
@@ -106,7 +118,12 @@ def _live_metrics(
         return None
     if live.config == candidate.config:
         return stage.job.metrics
-    return fit_and_evaluate(live, split, progress=_part(stage, 0.0, COMPARED_SHARE))
+    return fit_and_evaluate(
+        live,
+        split,
+        progress=_part(stage, 0.0, COMPARED_SHARE),
+        checkpoints=stage.runtime.checkpoints(stage.job.id) / "live",
+    )
 
 
 def _check(stage: Stage, fitted: Recommender, dataset: Dataset) -> float:

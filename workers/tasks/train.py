@@ -1,26 +1,33 @@
 """Stage train: fit the candidate on the train part of the split and measure it on the rest."""
 
-import time
-
 from interactions.splits import split_by_user_time
+from models.base import Recommender
 from models.registry import create_model
 from models.training import fit_and_evaluate
+from store.jobs import Job
 from workers.admission import admit
 from workers.code_version import code_version
 from workers.dispatch import Dispatcher
 from workers.runtime import Runtime
 from workers.stage import Stage, run_stage
-from workers.tracking import SERIES_METRICS, RunInfo, create_tracker
+from workers.tracking import SERIES_METRICS, RunInfo
+from workers.tracking.fields import GENERAL_TRAIN_TIME
+
+K = 10
 
 
 def train(runtime: Runtime, dispatch: Dispatcher, job_id: str) -> None:
-    """Fit and measure a job's candidate; its metrics go into the job's record and to the tracker."""
+    """Fit and measure a job's candidate; its metrics go into the job's record, all of it into the run's file.
+
+    The configuration to refit with, epochs chosen, goes into the record too: ``evaluate`` runs elsewhere.
+    """
     run_stage(runtime, dispatch, job_id, "train", _train)
+    dispatch.sync_runs()
 
 
 def _train(stage: Stage) -> bool:
-    job = admit(stage.runtime, stage.job)
-    settings = stage.runtime.settings
+    runtime = stage.runtime
+    job, settings = admit(runtime, stage.job), runtime.settings
     model = create_model(
         job.model,
         job.params.get("config"),
@@ -28,22 +35,34 @@ def _train(stage: Stage) -> bool:
         seed=settings.seed,
         threads=settings.threads_per_process,
     )
-    info = RunInfo(
-        job_id=job.id,
+    run = runtime.runs.log(job.id)
+    spent_seconds = run.begin(_info(job, model))
+    split = split_by_user_time(runtime.datasets.open(job.dataset), settings.test_share)
+    metrics = fit_and_evaluate(
+        model,
+        split,
+        progress=stage.report,
+        k=K,
+        on_epoch=run.epoch,
+        on_fitted=lambda seconds: run.set({GENERAL_TRAIN_TIME: (spent_seconds + seconds) / 60}),
+        checkpoints=runtime.checkpoints(job.id) / "train",
+    )
+    run.trained({name: metrics[name] for name in SERIES_METRICS})
+    runtime.jobs.update(
+        job.id, metrics=metrics, result={"config": model.refit_config().model_dump(mode="json")}
+    )
+    return True
+
+
+def _info(job: Job, model: Recommender) -> RunInfo:
+    return RunInfo(
         model=job.model,
         hyperparams=model.config.model_dump(mode="json"),
         dataset=job.dataset,
         device=model.device,
-        seed=settings.seed,
+        seed=model.seed,
         code_version=code_version(),
+        optimizer=model.optimizer,
+        k=K,
         tags=(job.kind,),
     )
-    split = split_by_user_time(stage.runtime.datasets.open(job.dataset), settings.test_share)
-    with create_tracker(settings).run(info) as run:
-        started = time.monotonic()
-        metrics = fit_and_evaluate(model, split, progress=stage.report)
-        run.log({"training/Technical/General_train_time (min)": (time.monotonic() - started) / 60})
-        for name in SERIES_METRICS:
-            run.append(f"training/Metrics/{name}", metrics[name])
-    stage.runtime.jobs.update(job.id, metrics=metrics)
-    return True

@@ -1,5 +1,10 @@
-"""Where training runs are logged: one file per tracker, chosen by what is installed."""
+"""Training runs: written down beside the data, and told from there to every tracker that is on.
 
-from workers.tracking.tracker import SERIES_METRICS, NullTracker, Run, RunInfo, Tracker, create_tracker
+Only ``workers.tracking.__main__``, a process of its own, imports a tracker's library.
+"""
 
-__all__ = ["SERIES_METRICS", "NullTracker", "Run", "RunInfo", "Tracker", "create_tracker"]
+from workers.tracking.fields import SERIES_METRICS, RunInfo
+from workers.tracking.run import Run
+from workers.tracking.runs import RunLog, Runs
+
+__all__ = ["SERIES_METRICS", "Run", "RunInfo", "RunLog", "Runs"]

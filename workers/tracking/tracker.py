@@ -1,100 +1,62 @@
-"""The interface of every tracker. A tracker that fails is logged, and never fails a training job."""
+"""The interface of every tracker."""
 
-import importlib.util
+import socket
+import urllib.parse
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
+from typing import ClassVar
 
-from topshelf.settings import Settings
+from topshelf.errors import TrackerUnavailable
+from workers.tracking.run import Run
 
-SERIES_METRICS = ("MAP@10", "MRR@10", "Precision@10", "Recall@10", "NDCG@10")
-
-
-@dataclass(frozen=True)
-class RunInfo:
-    """What is known of a training run before it begins."""
-
-    job_id: str
-    model: str
-    hyperparams: Mapping[str, Any]
-    dataset: str
-    device: str
-    seed: int
-    code_version: str
-    tags: tuple[str, ...] = ()
-
-
-class Run(ABC):
-    """One training run being logged; fields are paths such as ``training/hyperparams/k``."""
-
-    @abstractmethod
-    def log(self, fields: Mapping[str, Any]) -> None:
-        """Set fields, numbers or text."""
-
-    @abstractmethod
-    def append(self, field: str, value: float) -> None:
-        """Add a value to a series."""
-
-    @abstractmethod
-    def stop(self, failure: str | None = None) -> None:
-        """Close the run; ``failure`` is the reason where training failed."""
+CONNECT_SECONDS = 3
 
 
 class Tracker(ABC):
-    """Opens runs."""
+    """Takes runs over from their files. Its library is imported in the process that sends, nowhere else."""
+
+    name: ClassVar[str]
+    whole_runs: ClassVar[bool] = False
+    """Takes a run once, when it is over; otherwise it is told what is new."""
 
     @abstractmethod
-    def start(self, info: RunInfo) -> Run:
-        """Open a run and log what is known of it."""
+    def send(self, run: Run, since: int) -> None:
+        """Take a run's events from number ``since`` on; being told some of them twice does no harm.
 
-    @contextmanager
-    def run(self, info: RunInfo) -> Iterator[Run]:
-        """A run around a block; an error in the block is logged as the run's failure and raised on."""
-        run = self.start(info)
-        try:
-            yield run
-        except Exception as error:
-            run.stop(f"{type(error).__name__}: {error}")
-            raise
-        run.stop()
+        Raises:
+            TrackerError: it could not; the same events come again later.
+        """
 
+    def deliver(self) -> None:  # noqa: B027 -- most have nothing to deliver
+        """Send what ``send`` left on this disk on to a server, where there is one.
 
-def fields_of(info: RunInfo) -> dict[str, Any]:
-    """The fields every tracker logs at the start of a run."""
-    hyperparams = {"model": info.model, "device": info.device, **info.hyperparams}
-    return {
-        **{f"training/hyperparams/{name}": value for name, value in hyperparams.items()},
-        "training/dataset": info.dataset,
-        "training/seed": info.seed,
-        "training/code_version": info.code_version,
-        "training/job": info.job_id,
-    }
+        Raises:
+            TrackerError: it could not; what is left is kept for the next time.
+        """
 
+    def has_undelivered(self) -> bool:
+        """Whether ``deliver`` has something to do."""
+        return False
 
-class NullTracker(Tracker):
-    """Logs nowhere: what is used when no tracker is installed."""
+    def environment(self) -> dict[str, str]:
+        """Variables the library reads, for the process that sends."""
+        return {}
 
-    def start(self, info: RunInfo) -> Run:  # noqa: ARG002
-        return _NullRun()
+    def secret_environment(self) -> dict[str, str]:
+        """As ``environment``, what must show in no log."""
+        return {}
 
 
-class _NullRun(Run):
-    def log(self, fields: Mapping[str, Any]) -> None:
-        pass
+def check_reachable(url: str) -> None:
+    """Find out in seconds what a client's own retries take a minute for.
 
-    def append(self, field: str, value: float) -> None:
-        pass
-
-    def stop(self, failure: str | None = None) -> None:
-        pass
-
-
-def create_tracker(settings: Settings) -> Tracker:
-    """Neptune, offline, where its client is installed; otherwise none."""
-    if importlib.util.find_spec("neptune") is None:
-        return NullTracker()
-    from workers.tracking.neptune import NeptuneTracker  # noqa: PLC0415 -- seconds to import
-
-    return NeptuneTracker(settings.neptune_project, settings.data_dir / "neptune")
+    Raises:
+        TrackerUnavailable: nobody listens at a server's URL.
+    """
+    parts = urllib.parse.urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        return
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    try:
+        socket.create_connection((parts.hostname, port), timeout=CONNECT_SECONDS).close()
+    except OSError as error:
+        raise TrackerUnavailable(f"nobody answers at {parts.hostname}:{port}: {error}") from error

@@ -12,7 +12,7 @@ from topshelf.cli.application import EXIT_CODES, exit_code
 
 COMMANDS = [
     *("demo", "up", "api", "worker", "beat", "flower"),
-    *("ingest", "synth", "train", "pipeline", "jobs"),
+    *("ingest", "synth", "train", "pipeline", "jobs", "runs"),
     *("status", "recommend", "rollback", "release", "settings"),
 ]
 HEAVY = {"celery", "fastapi", "implicit", "interactions.datasets", "polars", "pyarrow", "redis", "scipy"}

@@ -1,0 +1,115 @@
+"""Matrix factorisation for pairwise ranking; implicit does the sampling and the steps."""
+
+import time
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+from implicit.cpu.bpr import BayesianPersonalizedRanking
+from numpy.typing import NDArray
+from pydantic import Field
+
+from interactions.training_set import TrainingSet
+from models.base import Arrays, ModelConfig, Recommender
+from models.fit_run import Epoch, FitRun
+from models.linear import touched
+from models.ranking import Vectors
+from models.space import Dimension, Floats, Ints
+from models.stored import take, take_finite
+from models.threads import blas_threads
+from topshelf.errors import CorruptArtifact, TrainingFailed
+
+
+class BprConfig(ModelConfig):
+    """factors: length of a vector, the item's bias aside; learning_rate: length of a step;
+    regularization: weight of the vectors' own size; iterations: each draws as many pairs as there are
+    interactions.
+    """
+
+    factors: int = Field(64, ge=1, le=1024)
+    learning_rate: float = Field(0.05, gt=0)
+    regularization: float = Field(0.01, ge=0)
+    iterations: int = Field(100, ge=1, le=10_000)
+
+    space: ClassVar[Mapping[str, Dimension]] = {
+        "factors": Ints(16, 256, log=True),
+        "learning_rate": Floats(0.005, 0.2, log=True),
+        "regularization": Floats(0.0005, 0.1, log=True),
+        "iterations": Ints(20, 400, log=True),
+    }
+
+
+class Bpr(Recommender):
+    """S. Rendle, C. Freudenthaler, Z. Gantner, L. Schmidt-Thieme, "BPR: Bayesian Personalized Ranking from
+    Implicit Feedback", UAI 2009, with a bias per item.
+
+    Negatives are drawn by popularity, and left out where the user has touched them. It trains on one thread
+    whatever ``threads`` says: threads would write into each other's vectors, and a seed would no longer give
+    the same lists. An item nobody touched has learnt nothing and is no candidate.
+    """
+
+    name = "bpr"
+    optimizer = "sgd"
+    config_class: ClassVar[type[ModelConfig]] = BprConfig
+
+    config: BprConfig
+    _factors: Vectors
+
+    def _fit(self, data: TrainingSet, run: FitRun) -> None:
+        config = self.config
+        ones = touched(data.matrix)
+        with blas_threads(1):
+            model = BayesianPersonalizedRanking(
+                factors=config.factors,
+                learning_rate=config.learning_rate,
+                regularization=config.regularization,
+                iterations=config.iterations,
+                dtype=np.float32,
+                num_threads=1,
+                random_state=self.seed,
+            )
+            began = time.monotonic()
+
+            def after_iteration(iteration: int, *_counts: float) -> None:
+                nonlocal began
+                number = iteration + 1
+                _check_finite(model, number)
+                now = time.monotonic()
+                run.epoch_done(Epoch(number, None, now - began))
+                run.report(number / config.iterations, f"bpr: iteration {number} of {config.iterations}")
+                began = now
+
+            model.fit(ones, show_progress=False, callback=after_iteration)
+        biases = model.item_factors[:, config.factors].copy()
+        biases[np.bincount(ones.indices, minlength=data.n_items) == 0] = -np.inf
+        self._factors = Vectors(
+            np.ascontiguousarray(model.user_factors[:, : config.factors]),
+            np.ascontiguousarray(model.item_factors[:, : config.factors]),
+            biases,
+        )
+
+    def _vectors(self) -> Vectors:
+        return self._factors
+
+    def _arrays(self) -> Arrays:
+        factors = self._factors
+        biases = np.zeros(len(factors.items), np.float32) if factors.biases is None else factors.biases
+        return {"user_factors": factors.users, "item_factors": factors.items, "item_biases": biases}
+
+    def _restore(self, arrays: Mapping[str, NDArray[np.generic]], n_users: int, n_items: int) -> None:
+        factors = self.config.factors
+        biases = take(arrays, "item_biases", np.float32, (n_items,))
+        if not (np.isfinite(biases) | (biases == -np.inf)).all():
+            raise CorruptArtifact("array 'item_biases' holds numbers that are neither finite nor -infinity")
+        self._factors = Vectors(
+            take_finite(arrays, "user_factors", (n_users, factors)),
+            take_finite(arrays, "item_factors", (n_items, factors)),
+            biases,
+        )
+
+
+def _check_finite(model: Any, iteration: int) -> None:
+    if not (np.isfinite(model.user_factors).all() and np.isfinite(model.item_factors).all()):
+        raise TrainingFailed(
+            f"bpr diverged at iteration {iteration}: a factor is NaN or infinite; lower learning_rate"
+        )

@@ -1,0 +1,212 @@
+"""What the two autoencoders share: configuration, training, and ranking by what the decoder ends with."""
+
+from collections.abc import Mapping
+from itertools import pairwise
+from typing import Annotated, ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import Field
+from scipy.sparse import csr_matrix
+
+from interactions.training_set import TrainingSet
+from models.base import Arrays, ModelConfig, Recommender
+from models.deep.batches import Histories
+from models.deep.checkpoints import fingerprint
+from models.deep.devices import generator, torch_device, torch_threads
+from models.deep.holding_out import HoldOut
+from models.deep.loop import Batch, Schedule, TrainingLoop
+from models.deep.losses import kl_to_standard_normal, multinomial_loss
+from models.deep.networks import Autoencoder, input_weights
+from models.fit_run import FitRun
+from models.ranking import Ranking, Vectors, rank_vectors
+from models.space import Choice, Dimension, Floats
+from models.stored import take, take_finite
+
+Layer = tuple[NDArray[np.float32], NDArray[np.float32]]
+
+
+class AutoencoderConfig(ModelConfig):
+    """enc_dims: widths of the encoder's layers, the decoder mirrors them; a first width equal to the
+    catalogue's size may lead, [6180, 600, 200] is [600, 200] for 6,180 items;
+    dropout: share of a user's items left out of the input; lr, wd: Adam's learning rate and weight decay;
+    batch_size: users of a batch; epochs: at most; patience: epochs without a better NDCG@10 after which to
+    stop, 0 for never; valid_share: share of each user's items held out to measure it by, 0 for none (then
+    all epochs are trained); mixed_precision: bfloat16 products on a CPU too, on a GPU they always are.
+    """
+
+    enc_dims: tuple[Annotated[int, Field(ge=1, le=1_000_000)], ...] = Field((600,), min_length=1)
+    dropout: float = Field(0.5, ge=0, lt=1)
+    lr: float = Field(3e-3, gt=0)
+    wd: float = Field(0.0, ge=0)
+    batch_size: int = Field(500, ge=1)
+    epochs: int = Field(100, ge=1, le=10_000)
+    patience: int = Field(10, ge=0)
+    valid_share: float = Field(0.1, ge=0, lt=1)
+    mixed_precision: bool = False
+
+    space: ClassVar[Mapping[str, Dimension]] = {
+        "enc_dims": Choice(((200,), (400,), (600,), (1000,), (600, 200))),
+        "dropout": Floats(0.2, 0.8),
+        "lr": Floats(2e-4, 4e-3, log=True),
+        "batch_size": Choice((128, 256, 500, 1000)),
+    }
+
+    def layers(self, n_items: int) -> tuple[int, ...]:
+        """``enc_dims`` without the catalogue's size, where it leads."""
+        leads = len(self.enc_dims) > 1 and self.enc_dims[0] == n_items
+        return self.enc_dims[1:] if leads else self.enc_dims
+
+
+class AutoencoderRecommender(Recommender):
+    """Base of the autoencoders: any history can be encoded, so new events count without training.
+
+    A score is a product of the decoder's last hidden layer and an item's output weights. So a trained
+    model ranks with numpy alone, by float64 scores, and a list depends on its history only.
+    """
+
+    optimizer: ClassVar[str] = "Adam"
+    queue = "gpu"
+    devices = ("cpu", "cuda")
+    config_class: ClassVar[type[ModelConfig]] = AutoencoderConfig
+    variational: ClassVar[bool] = False
+
+    config: AutoencoderConfig
+    _input: Layer
+    _hidden: list[Layer]
+    _output: Layer
+    _best_epoch: int
+
+    def refit_config(self) -> AutoencoderConfig:
+        """As ``config``, with the best number of epochs and nothing held out."""
+        self._fitted_shape()
+        return self.config.model_copy(update={"epochs": self._best_epoch, "valid_share": 0.0})
+
+    def _fit(self, data: TrainingSet, run: FitRun) -> None:
+        with torch_threads(self.threads):
+            self._train(data.matrix, run)
+
+    def _train(self, matrix: csr_matrix, run: FitRun) -> None:
+        config, device = self.config, torch_device(self.device)
+        held_out = HoldOut.of(matrix, config.valid_share, self.seed)
+        kept = matrix if held_out is None else held_out.kept
+        popularity = torch.from_numpy(np.bincount(kept.indices, minlength=kept.shape[1]))
+        network = Autoencoder(
+            popularity,
+            config.layers(matrix.shape[1]),
+            variational=self.variational,
+            numbers=generator(torch.device("cpu"), self.seed),
+        ).to(device)
+        histories = Histories(kept, device)
+
+        def step(batch: Batch) -> torch.Tensor:
+            return self._loss(network, histories, batch)
+
+        def validate() -> dict[str, float]:
+            self._take_weights(network)
+            return held_out.measure(self._rank_unseen) if held_out is not None else {}
+
+        loop = TrainingLoop(
+            self.name,
+            network,
+            _adam(network, config.lr, config.wd),
+            step,
+            n_examples=len(histories.users),
+            seed=self.seed,
+            schedule=Schedule(
+                epochs=config.epochs,
+                batch_size=config.batch_size,
+                patience=config.patience,
+                mixed_precision=config.mixed_precision,
+            ),
+            validate=validate if held_out is not None else None,
+        )
+        key = fingerprint(self.name, config.model_dump(mode="json"), self.seed, matrix.indptr, matrix.indices)
+        outcome = loop.run(run, key)
+        self._best_epoch = outcome.best_epoch
+        self._take_weights(network)
+
+    def _loss(self, network: Autoencoder, histories: Histories, batch: Batch) -> torch.Tensor:
+        bags = histories.bags(histories.users[batch.examples])
+        code = network.encode(bags, input_weights(bags, self.config.dropout, batch.generator))
+        penalty = torch.zeros((), device=code.device)
+        if self.variational:
+            mean, log_variance = code.float().chunk(2, dim=1)
+            noise = torch.randn(mean.shape, generator=batch.generator, device=mean.device)
+            code = mean + noise * (log_variance / 2).exp()
+            penalty = self._kl_weight(batch.update) * kl_to_standard_normal(mean, log_variance)
+        logits, biases = network.decode(code), network.output_bias
+        return multinomial_loss(logits, biases, bags.owners, bags.items, bags.counts) + penalty
+
+    def _kl_weight(self, update: int) -> float:
+        """What the KL term counts at an update; where not variational, there is none."""
+        raise NotImplementedError
+
+    def _take_weights(self, network: Autoencoder) -> None:
+        weights = {name: value.cpu().numpy() for name, value in network.state_dict().items()}
+        places = [("encoder", i) for i in range(len(network.encoder))]
+        places += [("decoder", i) for i in range(len(network.decoder))]
+        self._input = (weights["input_weight"], weights["input_bias"])
+        self._hidden = [(weights[f"{p}.{i}.weight"], weights[f"{p}.{i}.bias"]) for p, i in places]
+        self._output = (weights["output_weight"], weights["output_bias"])
+
+    def _rank(self, users: NDArray[np.integer], history: csr_matrix, k: int, *, drop_seen: bool) -> Ranking:
+        vectors = Vectors(self._decoded(history), *self._output)
+        return rank_vectors(vectors, np.arange(len(users)), k, seen=history if drop_seen else None)
+
+    def _rank_unseen(self, users: NDArray[np.integer], history: csr_matrix, k: int) -> Ranking:
+        return self._rank(users, history, k, drop_seen=True)
+
+    def _decoded(self, history: csr_matrix) -> NDArray[np.float32]:
+        """The decoder's last hidden layer (n, width) for histories (n, n_items), nothing dropped."""
+        counts = np.diff(history.indptr)
+        weights = np.repeat(1 / np.sqrt(np.maximum(counts, 1)), counts).astype(np.float32)
+        bags = csr_matrix((weights, history.indices, history.indptr), shape=history.shape)
+        # The order of a sum decides its last bits, and a list must not depend on it.
+        bags = bags.sorted_indices()
+        code = (bags @ self._input[0]).astype(np.float64) + self._input[1]
+        for place, (weight, bias) in enumerate(self._hidden):
+            code = self._activated(code, place) @ weight.T.astype(np.float64) + bias
+        return self._activated(code, len(self._hidden)).astype(np.float32)
+
+    def _activated(self, code: NDArray[np.float64], place: int) -> NDArray[np.float64]:
+        """What leaves layer ``place``: of the one in the middle of a variational network, the mean."""
+        if self.variational and place == len(self._hidden) // 2:
+            return code[:, : code.shape[1] // 2]
+        return np.tanh(code)
+
+    def _arrays(self) -> Arrays:
+        arrays: Arrays = {"best_epoch": np.array([self._best_epoch], np.int64)}
+        for name, (weight, bias) in self._named_layers():
+            arrays |= {f"{name}_weight": weight, f"{name}_bias": bias}
+        return arrays
+
+    def _named_layers(self) -> list[tuple[str, Layer]]:
+        hidden = [(f"hidden_{place}", layer) for place, layer in enumerate(self._hidden)]
+        return [("input", self._input), *hidden, ("output", self._output)]
+
+    def _restore(self, arrays: Mapping[str, NDArray[np.generic]], n_users: int, n_items: int) -> None:  # noqa: ARG002
+        dims = self.config.layers(n_items)
+        widths = (*dims[:-1], 2 * dims[-1]) if self.variational else dims
+        shapes = [*zip(widths[1:], dims[:-1], strict=True), *reversed(list(pairwise(dims)))]
+        self._input = _take_layer(arrays, "input", (n_items, widths[0]), widths[0])
+        self._hidden = [
+            _take_layer(arrays, f"hidden_{place}", shape, shape[0]) for place, shape in enumerate(shapes)
+        ]
+        self._output = _take_layer(arrays, "output", (n_items, dims[0]), n_items)
+        self._best_epoch = int(take(arrays, "best_epoch", np.int64, (1,))[0])
+
+
+def _take_layer(
+    arrays: Mapping[str, NDArray[np.generic]], name: str, shape: tuple[int, int], biases: int
+) -> Layer:
+    return take_finite(arrays, f"{name}_weight", shape), take_finite(arrays, f"{name}_bias", (biases,))
+
+
+def _adam(network: torch.nn.Module, lr: float, wd: float) -> torch.optim.Adam:
+    """Adam with weight decay on the weights; biases carry the popularity and are left alone."""
+    weights = [value for value in network.parameters() if value.ndim > 1]
+    biases = [value for value in network.parameters() if value.ndim <= 1]
+    groups = [{"params": weights, "weight_decay": wd}, {"params": biases, "weight_decay": 0.0}]
+    return torch.optim.Adam(groups, lr=lr, fused=True)
