@@ -24,8 +24,8 @@ def test_rows_with_nothing_shared_have_no_neighbours() -> None:
 
 def test_a_row_of_zeros_keeps_its_zeros_when_scaled() -> None:
     rows = csr_matrix(np.array([[3.0, 4.0], [0.0, 0.0]]))
-    assert row_lengths(rows).tolist() == [5, 1]
-    np.testing.assert_allclose(scaled_rows(rows, 1).toarray(), [[0.6, 0.8], [0, 0]])
+    np.testing.assert_array_equal(row_lengths(rows), [5, 1])
+    np.testing.assert_allclose(scaled_rows(rows, 1).toarray(), np.array([[0.6, 0.8], [0.0, 0.0]]))
 
 
 @pytest.mark.parametrize("weighting", ["cosine", "tfidf", "bm25"])
