@@ -70,7 +70,7 @@ def _print_table(split: Split) -> int:
     floor, losers = 0.0, 0
     for name in model_names():
         started = time.perf_counter()
-        metrics = fit_and_evaluate(create_model(name), split)
+        metrics = fit_and_evaluate(create_model(name), split).metrics
         seconds = time.perf_counter() - started
         print(f"{name:<20}" + "".join(f"{metrics[key]:>13.4f}" for key in METRICS) + f"{seconds:>9.2f}")
         floor = floor or metrics["NDCG@10"]

@@ -1,6 +1,7 @@
 """Rows with external ids made into the tables and matrices of a dataset version."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import polars as pl
@@ -102,13 +103,14 @@ def assemble(
 ) -> VersionContent:
     """Index the checked ``rows`` by ascending external id and lay out the tables around them.
 
-    Rows of ``items`` and ``users`` about ids that never interact are left out.
+    Users of whom nothing but features is known belong to the dataset, for models that can do with those;
+    rows of ``items`` about ids that nobody took are left out.
 
     Raises:
         InvalidId: when ``items`` or ``users`` hold an id twice, or of another type than the rows.
     """
-    user_table = _entity_table(rows[USER], users, USER)
-    item_table = _item_columns(_entity_table(rows[ITEM], items, ITEM))
+    user_table = _entity_table(rows[USER], users, USER, how="full")
+    item_table = _item_columns(_entity_table(rows[ITEM], items, ITEM, how="left"))
     indexed = rows.with_columns(
         _index_of(rows[USER], user_table[USER], USER_INDEX),
         _index_of(rows[ITEM], item_table[ITEM], ITEM_INDEX),
@@ -160,7 +162,9 @@ def _check_ids(ids: pl.Series, highest: int | None) -> None:
             raise InvalidId(f"a {ids.name} is above {highest}, the highest the dataset declares")
 
 
-def _entity_table(ids: pl.Series, features: pl.DataFrame | None, key: str) -> pl.DataFrame:
+def _entity_table(
+    ids: pl.Series, features: pl.DataFrame | None, key: str, *, how: Literal["left", "full"]
+) -> pl.DataFrame:
     distinct = ids.unique().sort().to_frame()
     if features is None:
         return distinct
@@ -170,7 +174,10 @@ def _entity_table(ids: pl.Series, features: pl.DataFrame | None, key: str) -> pl
     features = features.with_columns(pl.col(key).cast(ids.dtype))
     if features[key].is_duplicated().any():
         raise InvalidId(f"a {key} stands in two rows of features")
-    return distinct.join(features, on=key, how="left", maintain_order="left")
+    if how == "left" or len(features.columns) == 1:
+        return distinct.join(features, on=key, how="left", maintain_order="left")
+    known = features.filter(pl.col(key).is_not_null())
+    return distinct.join(known, on=key, how="full", coalesce=True).sort(key)
 
 
 def _item_columns(table: pl.DataFrame) -> pl.DataFrame:

@@ -21,6 +21,7 @@ from interactions.columns import (
     USER_INDEX,
     WEIGHT,
 )
+from interactions.features import encode_features
 from interactions.id_map import IdKind, IdMap
 from interactions.manifest import DatasetManifest
 from interactions.training_set import TrainingSet
@@ -133,9 +134,15 @@ class Dataset:
         """User features, rows in index order; None where the dataset has none."""
         return self._features(USERS_FILE, {USER})
 
-    def training_set(self) -> TrainingSet:
-        """The whole dataset as a recommender sees it."""
-        return TrainingSet(self.matrix(), self.item_categories(), self.manifest.category_names)
+    def training_set(self, matrix: csr_matrix | None = None) -> TrainingSet:
+        """The dataset as a recommender sees it: all of it, or the part of the interactions in ``matrix``."""
+        return TrainingSet(
+            self.matrix() if matrix is None else matrix,
+            self.item_categories(),
+            self.manifest.category_names,
+            encode_features(self.user_features(), self.manifest.n_users),
+            encode_features(self.item_features(), self.manifest.n_items),
+        )
 
     def _id_map(self, name: str, column: str, kind: IdKind) -> IdMap:
         return IdMap(kind, self._table(name, [column])[column].to_numpy())

@@ -124,9 +124,7 @@ def _split(
     test = without_pairs_of(test, train)
     if not train.nnz or not test.nnz:
         raise EmptyData("a split needs pairs on both sides")
-    return Split(
-        name, TrainingSet(train, dataset.item_categories(), dataset.manifest.category_names), test, cut_off
-    )
+    return Split(name, dataset.training_set(train), test, cut_off)
 
 
 def _matrix(dataset: Dataset, rows: pl.DataFrame) -> csr_matrix:

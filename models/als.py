@@ -5,16 +5,15 @@ from typing import Any, ClassVar
 
 import numpy as np
 from implicit.cpu.als import AlternatingLeastSquares
-from numpy.typing import NDArray
 from pydantic import Field
 from scipy.sparse import csr_matrix
 
 from interactions.training_set import TrainingSet
-from models.base import Arrays, ModelConfig, Recommender
+from models.base import ModelConfig
+from models.factors import FactorRecommender
 from models.fit_run import Epoch, FitRun
 from models.ranking import Vectors
 from models.space import Dimension, Floats, Ints
-from models.stored import take_finite
 from models.threads import blas_threads
 from topshelf.errors import TrainingFailed
 
@@ -39,7 +38,7 @@ class AlsConfig(ModelConfig):
     }
 
 
-class Als(Recommender):
+class Als(FactorRecommender):
     """Y. Hu, Y. Koren, C. Volinsky, "Collaborative Filtering for Implicit Feedback Datasets", ICDM 2008.
 
     Solved by conjugate gradients: G. Takács, I. Pilászy, D. Tikk, "Applications of the Conjugate Gradient
@@ -51,7 +50,6 @@ class Als(Recommender):
     config_class: ClassVar[type[ModelConfig]] = AlsConfig
 
     config: AlsConfig
-    _factors: Vectors
 
     def _fit(self, data: TrainingSet, run: FitRun) -> None:
         config = self.config
@@ -82,18 +80,9 @@ class Als(Recommender):
         data = matrix.data if self.config.weighted else np.ones_like(matrix.data)
         return csr_matrix((data.astype(np.float32), matrix.indices, matrix.indptr), shape=matrix.shape)
 
-    def _vectors(self) -> Vectors:
-        return self._factors
-
-    def _arrays(self) -> Arrays:
-        return {"user_factors": self._factors.users, "item_factors": self._factors.items}
-
-    def _restore(self, arrays: Mapping[str, NDArray[np.generic]], n_users: int, n_items: int) -> None:
-        factors = self.config.factors
-        self._factors = Vectors(
-            take_finite(arrays, "user_factors", (n_users, factors)),
-            take_finite(arrays, "item_factors", (n_items, factors)),
-        )
+    @property
+    def _width(self) -> int:
+        return self.config.factors
 
 
 def _check_finite(model: Any, iteration: int) -> None:

@@ -88,7 +88,7 @@ class Artifacts:
             "size_bytes": len(content),
             "train_seconds": train_seconds,
             "checksums": {ARRAYS_FILE: hashlib.sha256(content).hexdigest()},
-            "extra": dict(extra or {}),
+            "extra": {**model.facts(), **(extra or {})},
         }
         manifest = ArtifactManifest(id=f"{model.name}-{now:%Y%m%dT%H%M%SZ}-{_digest(fields)}", **fields)
         text = manifest.model_dump_json(indent=2).encode()

@@ -43,8 +43,6 @@ class Recommender(ABC):
     layout: ClassVar[Literal["users", "segments"]] = "users"
     is_baseline: ClassVar[bool] = False
     """The gate's floor does not apply."""
-    recommends_for_cold: ClassVar[bool] = False
-    """Users without history get a list too; otherwise theirs is empty and the reader falls back."""
     max_empty_share: ClassVar[float] = 0.0
     """Share of the users with history that the model may leave without a list."""
     optimizer: ClassVar[str] = ""
@@ -143,11 +141,17 @@ class Recommender(ABC):
             raise ModelError(f"k must be at least 1, not {k}")
         with blas_threads(self.threads):
             ranking = self._rank(users, history, k, drop_seen=drop_seen)
-        if not self.recommends_for_cold:
-            cold = np.diff(history.indptr) == 0
-            ranking.items[cold] = -1
-            ranking.scores[cold] = -np.inf
+        unknown = (np.diff(history.indptr) == 0) & ~self.knows_cold(users)
+        ranking.items[unknown] = -1
+        ranking.scores[unknown] = -np.inf
         return ranking
+
+    def knows_cold(self, users: NDArray[np.integer]) -> NDArray[np.bool_]:
+        """Which of ``users`` (n,) get a list without any history: none, unless a model says otherwise.
+
+        The others' is empty, and the reader falls back.
+        """
+        return np.zeros(len(users), np.bool_)
 
     def segments(self, k: int) -> Segments:
         """The lists of all segments; only where ``layout`` is "segments"."""
@@ -156,6 +160,10 @@ class Recommender(ABC):
     def refit_config(self) -> ModelConfig:
         """The configuration to refit with on all rows: as ``config``, with the number of epochs chosen."""
         return self.config
+
+    def facts(self) -> dict[str, float]:
+        """What was measured while it was fitted, for the artifact's manifest."""
+        return {}
 
     def neighbours(self) -> NeighbourIndex | None:
         """The online neighbour index, where the model has one."""

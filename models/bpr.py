@@ -6,18 +6,17 @@ from typing import Any, ClassVar
 
 import numpy as np
 from implicit.cpu.bpr import BayesianPersonalizedRanking
-from numpy.typing import NDArray
 from pydantic import Field
 
 from interactions.training_set import TrainingSet
-from models.base import Arrays, ModelConfig, Recommender
+from models.base import ModelConfig
+from models.factors import FactorRecommender, without_untouched
 from models.fit_run import Epoch, FitRun
 from models.linear import touched
 from models.ranking import Vectors
 from models.space import Dimension, Floats, Ints
-from models.stored import take, take_finite
 from models.threads import blas_threads
-from topshelf.errors import CorruptArtifact, TrainingFailed
+from topshelf.errors import TrainingFailed
 
 
 class BprConfig(ModelConfig):
@@ -39,7 +38,7 @@ class BprConfig(ModelConfig):
     }
 
 
-class Bpr(Recommender):
+class Bpr(FactorRecommender):
     """S. Rendle, C. Freudenthaler, Z. Gantner, L. Schmidt-Thieme, "BPR: Bayesian Personalized Ranking from
     Implicit Feedback", UAI 2009, with a bias per item.
 
@@ -52,8 +51,9 @@ class Bpr(Recommender):
     optimizer = "sgd"
     config_class: ClassVar[type[ModelConfig]] = BprConfig
 
+    has_biases = True
+
     config: BprConfig
-    _factors: Vectors
 
     def _fit(self, data: TrainingSet, run: FitRun) -> None:
         config = self.config
@@ -80,32 +80,15 @@ class Bpr(Recommender):
                 began = now
 
             model.fit(ones, show_progress=False, callback=after_iteration)
-        biases = model.item_factors[:, config.factors].copy()
-        biases[np.bincount(ones.indices, minlength=data.n_items) == 0] = -np.inf
         self._factors = Vectors(
             np.ascontiguousarray(model.user_factors[:, : config.factors]),
             np.ascontiguousarray(model.item_factors[:, : config.factors]),
-            biases,
+            without_untouched(model.item_factors[:, config.factors], ones),
         )
 
-    def _vectors(self) -> Vectors:
-        return self._factors
-
-    def _arrays(self) -> Arrays:
-        factors = self._factors
-        biases = np.zeros(len(factors.items), np.float32) if factors.biases is None else factors.biases
-        return {"user_factors": factors.users, "item_factors": factors.items, "item_biases": biases}
-
-    def _restore(self, arrays: Mapping[str, NDArray[np.generic]], n_users: int, n_items: int) -> None:
-        factors = self.config.factors
-        biases = take(arrays, "item_biases", np.float32, (n_items,))
-        if not (np.isfinite(biases) | (biases == -np.inf)).all():
-            raise CorruptArtifact("array 'item_biases' holds numbers that are neither finite nor -infinity")
-        self._factors = Vectors(
-            take_finite(arrays, "user_factors", (n_users, factors)),
-            take_finite(arrays, "item_factors", (n_items, factors)),
-            biases,
-        )
+    @property
+    def _width(self) -> int:
+        return self.config.factors
 
 
 def _check_finite(model: Any, iteration: int) -> None:

@@ -4,6 +4,8 @@ The per-user functions take ``hits`` (n, k) bool, hits[u, r] being whether rank 
 and ``relevant`` (n,), the number of that user's held-out items (at least 1), and return (n,) float64.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
@@ -67,6 +69,20 @@ def novelty(items: NDArray[np.int32], users_of_item: Counts, n_users: int) -> Pe
     return np.asarray(total / np.maximum(listed.sum(axis=1), 1), np.float64)
 
 
+def popularity(items: NDArray[np.int32], users_of_item: Counts, n_users: int) -> PerUser:
+    """Mean of users of item / n_users over the list: how much of a bestseller what is listed is.
+
+    H. Abdollahpouri, R. Burke, B. Mobasher, "Managing Popularity Bias in Recommender Systems with
+    Personalized Re-ranking", FLAIRS 2019 (average recommendation popularity).
+
+    Args:
+        items: (n, k), -1 for none; a user without a list gets 0.
+    """
+    listed = items >= 0
+    total = np.where(listed, (users_of_item / max(n_users, 1))[items], 0.0).sum(axis=1)
+    return np.asarray(total / np.maximum(listed.sum(axis=1), 1), np.float64)
+
+
 def coverage(items: NDArray[np.int32], n_items: int) -> float:
     """Distinct items recommended to anybody / n_items."""
     return len(np.unique(items[items >= 0])) / n_items
@@ -75,7 +91,14 @@ def coverage(items: NDArray[np.int32], n_items: int) -> float:
 def score_ranking(
     ranking: Ranking, test: csr_matrix, users_of_item: Counts, n_users: int
 ) -> dict[str, float]:
-    """All metrics, averaged over users.
+    """All metrics, averaged over users; the arguments are those of ``score_users``."""
+    return summarise(score_users(ranking, test, users_of_item, n_users), ranking.items, test.shape[1])
+
+
+def score_users(
+    ranking: Ranking, test: csr_matrix, users_of_item: Counts, n_users: int
+) -> dict[str, PerUser]:
+    """Every metric that each user has of their own, by name, such as "MAP@10 (min)" for lists of 10.
 
     Args:
         ranking: (n, k) lists; a user without one scores 0.
@@ -85,7 +108,7 @@ def score_ranking(
     k = ranking.items.shape[1]
     hits = contained(ranking.items, test)
     relevant = np.diff(test.indptr)
-    per_user = {
+    per_user: dict[str, PerUser] = {
         "MAP": average_precision(hits, relevant),
         "MAP (min)": average_precision_min(hits, relevant),
         "MRR": reciprocal_rank(hits),
@@ -94,10 +117,16 @@ def score_ranking(
         "NDCG": ndcg(hits, relevant),
         "HitRate": hit_rate(hits),
         "Novelty": novelty(ranking.items, users_of_item, n_users),
+        "Popularity": popularity(ranking.items, users_of_item, n_users),
     }
-    scores = {metric_name(name, k): float(values.mean()) for name, values in per_user.items()}
-    scores[metric_name("Coverage", k)] = coverage(ranking.items, test.shape[1])
-    scores["users"] = float(len(ranking))
+    return {metric_name(name, k): values for name, values in per_user.items()}
+
+
+def summarise(per_user: Mapping[str, PerUser], items: NDArray[np.int32], n_items: int) -> dict[str, float]:
+    """The means over users of what ``score_users`` gave, the coverage of ``items`` (n, k), and "users", n."""
+    scores = {name: float(values.mean()) for name, values in per_user.items()}
+    scores[metric_name("Coverage", items.shape[1])] = coverage(items, n_items)
+    scores["users"] = float(len(items))
     return scores
 
 

@@ -81,10 +81,30 @@ def rank_vectors(
         if vectors.biases is not None:
             scores += vectors.biases
         _drop_seen(scores, seen, block)
-        found, found_scores = top_k(scores, k + _SPARE_CANDIDATES)
-        exact = _score_exactly(vectors, user_factors, found, found_scores)
-        order = np.lexsort((found, -exact), axis=1)[:, :k]
-        _put(ranking, block, np.take_along_axis(found, order, 1), np.take_along_axis(exact, order, 1))
+        found, _ = top_k(scores, k + _SPARE_CANDIDATES)
+        part = rank_candidates(vectors, users[block], found, k)
+        ranking.items[block], ranking.scores[block] = part.items, part.scores
+    return ranking
+
+
+def rank_candidates(
+    vectors: Vectors, users: NDArray[np.integer], candidates: NDArray[np.int32], k: int
+) -> Ranking:
+    """The k best of each user's candidates, by scores in float64.
+
+    Args:
+        users: (n,) row numbers of ``vectors.users``.
+        candidates: (n, m) distinct items of a user in any order, -1 for none.
+    """
+    ranking = Ranking.empty(len(users), k)
+    exact = _score_exactly(vectors, vectors.users[users], candidates)
+    order = np.lexsort((candidates, -exact), axis=1)[:, :k]
+    _put(
+        ranking,
+        slice(0, len(users)),
+        np.take_along_axis(candidates, order, 1),
+        np.take_along_axis(exact, order, 1),
+    )
     return ranking
 
 
@@ -185,7 +205,7 @@ def _drop_seen(scores: Floats, seen: csr_matrix | None, block: slice) -> None:
 
 
 def _score_exactly(
-    vectors: Vectors, user_factors: NDArray[np.float32], items: NDArray[np.int32], scores: Floats
+    vectors: Vectors, user_factors: NDArray[np.float32], items: NDArray[np.int32]
 ) -> NDArray[np.float64]:
     candidates = vectors.items[items].astype(np.float64)
     exact: NDArray[np.float64] = np.matmul(candidates, user_factors.astype(np.float64)[:, :, np.newaxis])[
@@ -193,7 +213,7 @@ def _score_exactly(
     ]
     if vectors.biases is not None:
         exact += vectors.biases[items]
-    exact[scores == -np.inf] = -np.inf
+    exact[items < 0] = -np.inf
     return exact
 
 

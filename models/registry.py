@@ -17,11 +17,14 @@ _CLASSES: Mapping[str, tuple[str, str]] = {
     "user_knn": ("models.user_knn", "UserKnn"),
     "als": ("models.als", "Als"),
     "bpr": ("models.bpr", "Bpr"),
+    "lightfm": ("models.lightfm", "LightFm"),
+    "lightfm_ann": ("models.lightfm_ann", "LightFmAnn"),
     "ease": ("models.ease", "Ease"),
     "edlae": ("models.edlae", "Edlae"),
     "blend": ("models.blend", "Blend"),
     "denoising_ae": ("models.deep.denoising_ae", "DenoisingAe"),
     "variational_ae": ("models.deep.variational_ae", "VariationalAe"),
+    "dssm": ("models.deep.dssm", "Dssm"),
 }
 
 

@@ -23,7 +23,6 @@ class SegmentRecommender(Recommender):
     """A subclass fills ``_label``, ``_score_segments`` and, with more than one segment, ``_assign``."""
 
     layout: ClassVar[Literal["users", "segments"]] = "segments"
-    recommends_for_cold = True
 
     _segments: Segments
 
@@ -36,6 +35,10 @@ class SegmentRecommender(Recommender):
             Ranking(kept.items[:, :k].copy(), kept.scores[:, :k].copy()),
             self._segments.segment_of_user,
         )
+
+    def knows_cold(self, users: NDArray[np.integer]) -> NDArray[np.bool_]:
+        """Everybody belongs to a segment."""
+        return np.ones(len(users), np.bool_)
 
     def _fit(self, data: TrainingSet, run: FitRun) -> None:
         labels = self._label(data)

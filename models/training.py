@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from interactions.splits import Split
 from interactions.training_set import TrainingSet
 from models.base import Recommender
-from models.evaluation import evaluate, rank_users
+from models.evaluation import Evaluation, evaluate, rank_users
 from models.fit_run import OnEpoch, Progress
 from models.gate import check_refit
 from models.ranking import Ranking
@@ -30,8 +30,8 @@ def fit_and_evaluate(
     on_epoch: OnEpoch | None = None,
     on_fitted: Callable[[float], None] | None = None,
     checkpoints: Path | None = None,
-) -> dict[str, float]:
-    """Fit ``model`` on the split's training part and return its metrics on the held-out part.
+) -> Evaluation:
+    """Fit ``model`` on the split's training part and measure it on the held-out part.
 
     Args:
         on_epoch, checkpoints: as of ``Recommender.fit``.
@@ -51,7 +51,7 @@ def fit_and_evaluate(
 
 def floor_metrics(split: Split, *, k: int = 10, threads: int = 1) -> dict[str, float]:
     """The metrics of ``popular``, below which no other model is published."""
-    return fit_and_evaluate(create_model(FLOOR, threads=threads), split, k=k)
+    return fit_and_evaluate(create_model(FLOOR, threads=threads), split, k=k).metrics
 
 
 def refit(
@@ -111,7 +111,7 @@ def _expect_lists(model: Recommender, data: TrainingSet, users: NDArray[np.integ
     if model.layout == "segments":
         return np.ones(len(users), np.bool_)
     touched = np.diff(data.matrix.indptr)[users]
-    expected: NDArray[np.bool_] = (touched < model.n_items) & ((touched > 0) | model.recommends_for_cold)
+    expected: NDArray[np.bool_] = (touched < model.n_items) & ((touched > 0) | model.knows_cold(users))
     return expected
 
 

@@ -16,15 +16,15 @@ from models.deep.batches import Histories
 from models.deep.checkpoints import fingerprint
 from models.deep.devices import generator, torch_device, torch_threads
 from models.deep.holding_out import HoldOut
+from models.deep.layers import Layer, root_mean_weights, take_layer
 from models.deep.loop import Batch, Schedule, TrainingLoop
 from models.deep.losses import kl_to_standard_normal, multinomial_loss
 from models.deep.networks import Autoencoder, input_weights
+from models.deep.optimizers import adam
 from models.fit_run import FitRun
 from models.ranking import Ranking, Vectors, rank_vectors
 from models.space import Choice, Dimension, Floats
 from models.stored import take, take_finite
-
-Layer = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 
 class AutoencoderConfig(ModelConfig):
@@ -110,7 +110,7 @@ class AutoencoderRecommender(Recommender):
         loop = TrainingLoop(
             self.name,
             network,
-            _adam(network, config.lr, config.wd),
+            adam(network, config.lr, config.wd),
             step,
             n_examples=len(histories.users),
             seed=self.seed,
@@ -160,12 +160,7 @@ class AutoencoderRecommender(Recommender):
 
     def _decoded(self, history: csr_matrix) -> NDArray[np.float32]:
         """The decoder's last hidden layer (n, width) for histories (n, n_items), nothing dropped."""
-        counts = np.diff(history.indptr)
-        weights = np.repeat(1 / np.sqrt(np.maximum(counts, 1)), counts).astype(np.float32)
-        bags = csr_matrix((weights, history.indices, history.indptr), shape=history.shape)
-        # The order of a sum decides its last bits, and a list must not depend on it.
-        bags = bags.sorted_indices()
-        code = (bags @ self._input[0]).astype(np.float64) + self._input[1]
+        code = (root_mean_weights(history) @ self._input[0]).astype(np.float64) + self._input[1]
         for place, (weight, bias) in enumerate(self._hidden):
             code = self._activated(code, place) @ weight.T.astype(np.float64) + bias
         return self._activated(code, len(self._hidden)).astype(np.float32)
@@ -190,23 +185,10 @@ class AutoencoderRecommender(Recommender):
         dims = self.config.layers(n_items)
         widths = (*dims[:-1], 2 * dims[-1]) if self.variational else dims
         shapes = [*zip(widths[1:], dims[:-1], strict=True), *reversed(list(pairwise(dims)))]
-        self._input = _take_layer(arrays, "input", (n_items, widths[0]), widths[0])
-        self._hidden = [
-            _take_layer(arrays, f"hidden_{place}", shape, shape[0]) for place, shape in enumerate(shapes)
-        ]
-        self._output = _take_layer(arrays, "output", (n_items, dims[0]), n_items)
+        self._input = (
+            take_finite(arrays, "input_weight", (n_items, widths[0])),
+            take_finite(arrays, "input_bias", (widths[0],)),
+        )
+        self._hidden = [take_layer(arrays, f"hidden_{place}", shape) for place, shape in enumerate(shapes)]
+        self._output = take_layer(arrays, "output", (n_items, dims[0]))
         self._best_epoch = int(take(arrays, "best_epoch", np.int64, (1,))[0])
-
-
-def _take_layer(
-    arrays: Mapping[str, NDArray[np.generic]], name: str, shape: tuple[int, int], biases: int
-) -> Layer:
-    return take_finite(arrays, f"{name}_weight", shape), take_finite(arrays, f"{name}_bias", (biases,))
-
-
-def _adam(network: torch.nn.Module, lr: float, wd: float) -> torch.optim.Adam:
-    """Adam with weight decay on the weights; biases carry the popularity and are left alone."""
-    weights = [value for value in network.parameters() if value.ndim > 1]
-    biases = [value for value in network.parameters() if value.ndim <= 1]
-    groups = [{"params": weights, "weight_decay": wd}, {"params": biases, "weight_decay": 0.0}]
-    return torch.optim.Adam(groups, lr=lr, fused=True)

@@ -26,7 +26,10 @@ class Bags:
 
 
 class Histories:
-    """What each user has touched, as a CSR held on the device; weights do not count."""
+    """What each user has touched, or which features each user or item has, as a CSR held on the device.
+
+    Weights do not count.
+    """
 
     def __init__(self, matrix: csr_matrix, device: torch.device) -> None:
         self._indptr = torch.from_numpy(matrix.indptr.astype(np.int64)).to(device)
@@ -45,3 +48,13 @@ class Histories:
         owners = torch.repeat_interleave(rows, counts, output_size=entries)
         places = torch.arange(entries, device=users.device) + (begins - offsets)[owners]
         return Bags(self._items[places].long(), owners, offsets, counts)
+
+
+def touched_in_batch(bags: Bags, items: Tensor) -> Tensor:
+    """(n, m) bool: which of ``items`` (m,) int64 are among the items of each of the n rows of ``bags``."""
+    distinct, place_of = torch.unique(items, return_inverse=True)
+    place = torch.searchsorted(distinct, bags.items).clamp_max(len(distinct) - 1)
+    found = distinct[place] == bags.items
+    member = torch.zeros(len(bags), len(distinct), dtype=torch.bool, device=items.device)
+    member[bags.owners[found], place[found]] = True
+    return member[:, place_of]

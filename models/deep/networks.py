@@ -31,15 +31,14 @@ class Autoencoder(nn.Module):
         widths = [*dims[:-1], 2 * dims[-1]] if variational else list(dims)
         mirrored = dims[::-1]
         self.variational = variational
-        self.input_weight = _normal(n_items, widths[0], _INPUT_SCALE, numbers)
+        self.input_weight = normal(n_items, widths[0], _INPUT_SCALE, numbers)
         self.input_bias = nn.Parameter(torch.zeros(widths[0]))
         self.encoder = nn.ModuleList(
-            _linear(before, after, numbers) for before, after in zip(dims[:-1], widths[1:], strict=True)
+            linear(before, after, numbers) for before, after in zip(dims[:-1], widths[1:], strict=True)
         )
-        self.decoder = nn.ModuleList(_linear(before, after, numbers) for before, after in pairwise(mirrored))
-        self.output_weight = _normal(n_items, dims[0], _OUTPUT_SCALE, numbers)
-        share = (popularity.double() + 0.1) / (popularity.double() + 0.1).sum()
-        self.output_bias = nn.Parameter(share.log().float())
+        self.decoder = nn.ModuleList(linear(before, after, numbers) for before, after in pairwise(mirrored))
+        self.output_weight = normal(n_items, dims[0], _OUTPUT_SCALE, numbers)
+        self.output_bias = nn.Parameter(log_popularity(popularity))
 
     def encode(self, bags: Bags, weights: Tensor) -> Tensor:
         """What comes out of the encoder, (n, dims[-1]), twice as wide where variational.
@@ -71,11 +70,19 @@ def input_weights(bags: Bags, dropout: float, numbers: torch.Generator) -> Tenso
     return weights * kept / (1 - dropout)
 
 
-def _normal(rows: int, columns: int, scale: float, numbers: torch.Generator) -> nn.Parameter:
+def log_popularity(popularity: Tensor) -> Tensor:
+    """(n_items,) float32, the logarithm of each item's share of all interactions, none of it zero."""
+    smoothed = popularity.double() + 0.1
+    return (smoothed / smoothed.sum()).log().float()
+
+
+def normal(rows: int, columns: int, scale: float, numbers: torch.Generator) -> nn.Parameter:
+    """A weight (rows, columns) drawn from a normal distribution of standard deviation ``scale``."""
     return nn.Parameter(torch.randn(rows, columns, generator=numbers) * scale)
 
 
-def _linear(before: int, after: int, numbers: torch.Generator) -> nn.Linear:
+def linear(before: int, after: int, numbers: torch.Generator) -> nn.Linear:
+    """A layer with weights drawn as X. Glorot and Y. Bengio say (AISTATS 2010), and biases of 0."""
     layer = nn.Linear(before, after, device="meta").to_empty(device="cpu")
     with torch.no_grad():
         layer.weight.normal_(std=(2 / (before + after)) ** 0.5, generator=numbers)

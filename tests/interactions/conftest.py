@@ -30,7 +30,7 @@ def write(tmp_path: Path) -> WriteFile:
 
 @pytest.fixture
 def small(datasets: Datasets) -> Dataset:
-    """Users 10 and 20, items a, b, c; user 20 has taken c twice."""
+    """Users 10 and 20, items a, b, c; user 20 has taken c twice; of user 30 only features are known."""
     return datasets.create(
         pl.DataFrame(
             {

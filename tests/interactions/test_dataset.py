@@ -5,7 +5,7 @@ from topshelf.errors import CorruptDataset
 
 
 def test_indices_follow_ascending_external_ids(small: Dataset) -> None:
-    assert small.users.external.tolist() == [10, 20]
+    assert small.users.external.tolist() == [10, 20, 30]
     assert small.items.external.tolist() == ["a", "b", "c"]
 
 
@@ -22,7 +22,7 @@ def test_interactions_stand_by_user_and_time(small: Dataset) -> None:
 
 
 def test_the_matrix_has_one_entry_per_pair_while_both_rows_stay(small: Dataset) -> None:
-    assert small.matrix().toarray().tolist() == [[2, 3, 0], [0, 1, 9]]
+    assert small.matrix().toarray().tolist() == [[2, 3, 0], [0, 1, 9], [0, 0, 0]]
     assert small.interactions().height == 5
 
 
@@ -41,13 +41,19 @@ def test_features_stand_in_index_order(small: Dataset) -> None:
     assert items is not None
     assert items.to_dict(as_series=False) == {"year": [2001, None, 1999]}
     assert users is not None
-    assert users["age"].to_list() == [None, "old"]
+    assert users["age"].to_list() == [None, "old", "young"]
 
 
 def test_the_training_set_is_the_whole_of_it(small: Dataset) -> None:
     data = small.training_set()
-    assert data.matrix.shape == (2, 3)
+    assert data.matrix.shape == (3, 3)
     assert data.category_names == ("x", "y")
+    assert (len(data.user_features), len(data.item_features)) == (3, 3)
+
+
+def test_a_user_of_whom_only_features_are_known_belongs_to_it(small: Dataset) -> None:
+    assert small.training_set().matrix[[2]].nnz == 0
+    assert small.users.external.tolist()[2] == 30
 
 
 def test_what_one_caller_changes_another_does_not_see(small: Dataset) -> None:

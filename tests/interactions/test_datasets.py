@@ -18,10 +18,10 @@ def folders(datasets: Datasets) -> list[str]:
 
 def test_a_manifest_counts_what_the_version_holds(small: Dataset) -> None:
     manifest = small.manifest
-    assert (manifest.n_users, manifest.n_items, manifest.n_interactions) == (2, 3, 5)
+    assert (manifest.n_users, manifest.n_items, manifest.n_interactions) == (3, 3, 5)
     assert (manifest.user_id_type, manifest.item_id_type) == ("int64", "string")
     assert manifest.cut_off == "2024-01-05T00:00:00.000000Z"
-    assert manifest.density == pytest.approx(4 / 6)
+    assert manifest.density == pytest.approx(4 / 9)
     assert set(manifest.checksums) == {path.name for path in small.path.iterdir()} - {"manifest.json"}
 
 

@@ -25,7 +25,7 @@ def test_events_extend_a_dataset_with_new_users_and_items(datasets: Datasets, sm
     longer = datasets.extend(small, events)
     assert longer.manifest.parent == small.version
     assert longer.manifest.n_interactions == 7
-    assert longer.users.external.tolist() == [10, 15, 20]
+    assert longer.users.external.tolist() == [10, 15, 20, 30]
     assert longer.titles() == ["a", "b", "Sea", "new"]
     assert longer.manifest.category_names == ("x", "y")
     assert longer.manifest.cut_off == "2024-02-02T10:00:00.000000Z"

@@ -46,8 +46,8 @@ def test_train_and_test_share_no_pair_and_lose_none(timelines: Dataset) -> None:
 def test_a_pair_taken_again_is_no_test(small: Dataset) -> None:
     split = split_by_user_time(small, 0.2)
     # User 20 took item c last, and before; user 10 took b last.
-    assert split.test.toarray().tolist() == [[0, 1, 0], [0, 0, 0]]
-    assert split.train.matrix.toarray().tolist() == [[2, 0, 0], [0, 1, 4]]
+    assert split.test.toarray().tolist() == [[0, 1, 0], [0, 0, 0], [0, 0, 0]]
+    assert split.train.matrix.toarray().tolist() == [[2, 0, 0], [0, 1, 4], [0, 0, 0]]
 
 
 def test_a_pair_with_a_weight_of_nothing_is_no_test_either(datasets: Datasets) -> None:

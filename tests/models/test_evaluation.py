@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
@@ -20,7 +22,7 @@ def held_out(*pairs: tuple[int, int]) -> csr_matrix:
 
 def popular_on(test: csr_matrix) -> dict[str, float]:
     split = split_given(TRAIN, test)
-    return evaluate(create_model("popular").fit(split.train), split, k=10)
+    return evaluate(create_model("popular").fit(split.train), split, k=10).metrics
 
 
 def test_only_users_with_held_out_items_count() -> None:
@@ -32,7 +34,7 @@ def test_a_user_without_a_list_scores_nothing() -> None:
     train = csr_matrix(np.array([[1, 1, 0], [1, 1, 0], [0, 0, 0]], np.float32))
     test = csr_matrix(np.array([[0, 0, 1], [0, 0, 0], [1, 0, 0]], np.float32))
     split = split_given(train, test)
-    metrics = evaluate(create_model("item_knn").fit(split.train), split)
+    metrics = evaluate(create_model("item_knn").fit(split.train), split).metrics
     assert metrics["users"] == 2
     assert metrics["HitRate@10"] == 0
 
@@ -53,6 +55,7 @@ def test_all_the_figures_are_there() -> None:
         "HitRate@10",
         "Coverage@10",
         "Novelty@10",
+        "Popularity@10",
         "users",
     }
 
@@ -82,3 +85,26 @@ def test_nothing_held_out_is_an_error() -> None:
     split = Split("empty", TrainingSet.of(TRAIN), csr_matrix(np.zeros((4, 4), np.float32)), None)
     with pytest.raises(EmptyData, match="nothing is held out"):
         evaluate(create_model("popular").fit(split.train), split)
+
+
+def test_the_parts_of_the_users_make_the_whole(data: TrainingSet) -> None:
+    rng = np.random.default_rng(3)
+    kept = rng.random(data.matrix.shape) < 0.6
+    dense = data.matrix.toarray()
+    split = split_given(csr_matrix(dense * kept), csr_matrix(dense * ~kept))
+    evaluation = evaluate(create_model("item_knn").fit(split.train), split)
+    groups = evaluation.groups["activity"].values()
+    users = sum(group["users"] for group in groups)
+    assert users == evaluation.metrics["users"]
+    for name, (low, high) in evaluation.intervals.items():
+        mean = sum(group[name] * group["users"] for group in groups) / users
+        assert mean == pytest.approx(evaluation.metrics[name])
+        assert low <= mean <= high
+    assert "Coverage@10" not in evaluation.intervals
+
+
+def test_details_are_json(data: TrainingSet) -> None:
+    split = split_given(TRAIN, held_out((0, 1), (2, 3)))
+    details = evaluate(create_model("popular").fit(split.train), split).details()
+    assert json.loads(json.dumps(details)) == details
+    assert set(details) == {"intervals", "groups"}

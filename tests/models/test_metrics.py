@@ -80,6 +80,7 @@ def literal(
 ) -> dict[str, float]:
     """The definitions, word for word."""
     sums = dict.fromkeys(("MAP", "MAPmin", "MRR", "Precision", "Recall", "NDCG", "HitRate", "Novelty"), 0.0)
+    sums["Popularity"] = 0.0
     for items, relevant in zip(lists, test, strict=True):
         found, ap, dcg, first = 0, 0.0, 0.0, 0.0
         for rank, item in enumerate(items, start=1):
@@ -99,6 +100,7 @@ def literal(
         if items:
             surprise = [-math.log2(max(users_of[item], 1) / n_users) for item in items]
             sums["Novelty"] += sum(surprise) / len(items)
+            sums["Popularity"] += sum(users_of[item] / n_users for item in items) / len(items)
     means = {f"{name}@{k}": total / len(lists) for name, total in sums.items()}
     means[f"MAP@{k} (min)"] = means.pop(f"MAPmin@{k}")
     means[f"Coverage@{k}"] = len({item for items in lists for item in items}) / len(users_of)

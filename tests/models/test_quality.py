@@ -26,17 +26,17 @@ def split(movielens: Dataset) -> Split:
 
 @pytest.fixture(scope="module")
 def floor(split: Split) -> float:
-    return fit_and_evaluate(create_model("popular"), split)["NDCG@10"]
+    return fit_and_evaluate(create_model("popular"), split).metrics["NDCG@10"]
 
 
 @pytest.mark.parametrize("name", [name for name in model_names() if name != "popular"])
 def test_every_model_beats_popular(name: str, split: Split, floor: float) -> None:
-    assert fit_and_evaluate(create_model(name), split)["NDCG@10"] > floor
+    assert fit_and_evaluate(create_model(name), split).metrics["NDCG@10"] > floor
 
 
 @pytest.mark.parametrize("name", ["item_knn", "als"])
 def test_personal_models_beat_popular_by_half(name: str, split: Split, floor: float) -> None:
-    assert fit_and_evaluate(create_model(name), split)["NDCG@10"] > 1.5 * floor
+    assert fit_and_evaluate(create_model(name), split).metrics["NDCG@10"] > 1.5 * floor
 
 
 def test_als_lists_are_numpys_own_for_every_user(movielens: Dataset) -> None:

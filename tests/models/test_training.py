@@ -46,7 +46,7 @@ def test_a_cancellation_comes_through(halves: tuple[csr_matrix, csr_matrix]) -> 
 
 def test_the_floor_is_popular(halves: tuple[csr_matrix, csr_matrix]) -> None:
     split = split_given(*halves)
-    assert floor_metrics(split) == fit_and_evaluate(create_model("popular"), split)
+    assert floor_metrics(split) == fit_and_evaluate(create_model("popular"), split).metrics
 
 
 def test_a_refit_keeps_the_configuration_and_leaves_the_first_model_alone(

@@ -28,6 +28,8 @@ COMPARED_SHARE = 0.4
 SAMPLE_USERS = 1_000
 
 Metrics = Mapping[str, float]
+Measured = tuple[Metrics, Mapping[str, Any]]
+"""Metrics, and the details of the evaluation that gave them."""
 
 
 def evaluate(runtime: Runtime, dispatch: Dispatcher, job_id: str) -> None:
@@ -44,17 +46,21 @@ def _evaluate(stage: Stage) -> bool:
     candidate = _model(stage, chosen or job.params.get("config"))
     live_manifest = _live_manifest(runtime, job.model)
     live = _model(stage, live_manifest.config) if live_manifest else None
-    live_metrics = _live_metrics(stage, candidate, live, split)
+    of_candidate = (job.metrics or {}, (job.result or {}).get("evaluation") or {})
+    of_live = _measure_live(stage, candidate, live, split, of_candidate)
+    live_metrics = of_live[0] if of_live else None
     floor = None if candidate.is_baseline else floor_metrics(split, threads=candidate.threads)
 
-    verdict = judge(job.metrics or {}, live_metrics, floor, runtime.settings.gate_tolerance)
+    verdict = judge(of_candidate[0], live_metrics, floor, runtime.settings.gate_tolerance)
     log.info("job %s: %s", job.id, verdict.reason)
     run = runtime.runs.log(job.id)
     run.set({GATE: verdict.reason})
     if not verdict.accepted:
         raise GateRefused(verdict.reason)
-    winner, metrics = (
-        (candidate, job.metrics) if verdict.winner == "candidate" or live is None else (live, live_metrics)
+    winner, (metrics, details) = (
+        (candidate, of_candidate)
+        if verdict.winner == "candidate" or live is None or of_live is None
+        else (live, of_live)
     )
 
     started = time.monotonic()
@@ -68,11 +74,11 @@ def _evaluate(stage: Stage) -> bool:
     manifest = runtime.artifacts.save(
         fitted,
         dataset_version=dataset.version,
-        metrics=metrics or {},
+        metrics=metrics,
         split=split.name,
         code_version=code_version(),
         train_seconds=time.monotonic() - started,
-        extra=_extra(verdict, floor, live_metrics, overlap),
+        extra={**_extra(verdict, floor, live_metrics, overlap), "evaluation": details},
     )
     runtime.jobs.update(
         job.id,
@@ -110,20 +116,21 @@ def _live_manifest(runtime: Runtime, model: str) -> ArtifactManifest | None:
         return None
 
 
-def _live_metrics(
-    stage: Stage, candidate: Recommender, live: Recommender | None, split: Split
-) -> Metrics | None:
-    """The live configuration's metrics on the candidate's split; the candidate's where they are equal."""
+def _measure_live(
+    stage: Stage, candidate: Recommender, live: Recommender | None, split: Split, of_candidate: Measured
+) -> Measured | None:
+    """What the live configuration gives on the candidate's split; what that one does where they are equal."""
     if live is None:
         return None
     if live.config == candidate.config:
-        return stage.job.metrics
-    return fit_and_evaluate(
+        return of_candidate
+    evaluation = fit_and_evaluate(
         live,
         split,
         progress=_part(stage, 0.0, COMPARED_SHARE),
         checkpoints=stage.runtime.checkpoints(stage.job.id) / "live",
     )
+    return evaluation.metrics, evaluation.details()
 
 
 def _check(stage: Stage, fitted: Recommender, dataset: Dataset) -> float:

@@ -38,7 +38,7 @@ def _train(stage: Stage) -> bool:
     run = runtime.runs.log(job.id)
     spent_seconds = run.begin(_info(job, model))
     split = split_by_user_time(runtime.datasets.open(job.dataset), settings.test_share)
-    metrics = fit_and_evaluate(
+    evaluation = fit_and_evaluate(
         model,
         split,
         progress=stage.report,
@@ -47,9 +47,14 @@ def _train(stage: Stage) -> bool:
         on_fitted=lambda seconds: run.set({GENERAL_TRAIN_TIME: (spent_seconds + seconds) / 60}),
         checkpoints=runtime.checkpoints(job.id) / "train",
     )
-    run.trained({name: metrics[name] for name in SERIES_METRICS})
+    run.trained({name: evaluation.metrics[name] for name in SERIES_METRICS})
     runtime.jobs.update(
-        job.id, metrics=metrics, result={"config": model.refit_config().model_dump(mode="json")}
+        job.id,
+        metrics=evaluation.metrics,
+        result={
+            "config": model.refit_config().model_dump(mode="json"),
+            "evaluation": evaluation.details(),
+        },
     )
     return True
 

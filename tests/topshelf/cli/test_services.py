@@ -15,7 +15,8 @@ from tests.topshelf.cli.outcome import Outcome, Topshelf
 from topshelf.settings import Settings
 
 INTERRUPTED = """
-import sys, typer
+import signal, sys, typer
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # ignored where the tests run under nohup
 from topshelf.cli.services import interruptible, wait_for_interrupt
 try:
     with interruptible():

@@ -1,0 +1,249 @@
+"""Two towers, one for a user and one for an item, whose vectors meet in a product."""
+
+from collections.abc import Mapping
+from itertools import pairwise
+from typing import Annotated, ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import Field
+from scipy.sparse import csr_matrix
+
+from interactions.training_set import TrainingSet
+from models.base import Arrays, ModelConfig, Recommender
+from models.deep.batches import Histories, touched_in_batch
+from models.deep.checkpoints import fingerprint
+from models.deep.devices import generator, torch_device, torch_threads
+from models.deep.holding_out import HoldOut
+from models.deep.layers import Layer, root_mean_weights, take_layer
+from models.deep.loop import Batch, Schedule, TrainingLoop
+from models.deep.losses import in_batch_softmax_loss
+from models.deep.networks import log_popularity
+from models.deep.optimizers import adam
+from models.deep.towers import TwoTowers, history_weights
+from models.fit_run import FitRun
+from models.known_features import features_to_learn, mean_rows
+from models.linear import touched
+from models.ranking import Ranking, Vectors, rank_vectors
+from models.space import Choice, Dimension, Floats
+from models.stored import take, take_finite
+from topshelf.errors import CorruptArtifact
+
+_ITEMS_AT_ONCE = 65_536
+
+
+class DssmConfig(ModelConfig):
+    """factors: length of a vector; hidden: widths of the layers between the sums of embeddings and the
+    vectors, none for the sums themselves; temperature: what cosines are divided by;
+    correction: how much of an item's popularity in the batch is taken off its score, 1 for all of it;
+    history_dropout: share of a user's history left out; lr, wd: Adam's learning rate and weight decay;
+    batch_size: interactions of a batch, each the others' negative; epochs, patience, valid_share,
+    mixed_precision: as of the autoencoders; features: use those of users and items, where there are any.
+    """
+
+    factors: int = Field(64, ge=1, le=1024)
+    hidden: tuple[Annotated[int, Field(ge=1, le=65_536)], ...] = ()
+    temperature: float = Field(0.1, gt=0)
+    correction: float = Field(1.0, ge=0, le=1)
+    history_dropout: float = Field(0.0, ge=0, lt=1)
+    lr: float = Field(2e-3, gt=0)
+    wd: float = Field(0.0, ge=0)
+    batch_size: int = Field(2048, ge=2)
+    epochs: int = Field(30, ge=1, le=10_000)
+    patience: int = Field(5, ge=0)
+    valid_share: float = Field(0.1, ge=0, lt=1)
+    mixed_precision: bool = False
+    features: bool = True
+
+    space: ClassVar[Mapping[str, Dimension]] = {
+        "factors": Choice((32, 64, 128, 256)),
+        "hidden": Choice(((), (128,), (256, 128))),
+        "temperature": Floats(0.05, 0.4, log=True),
+        "correction": Floats(0, 1),
+        "history_dropout": Floats(0, 0.7),
+        "lr": Floats(5e-4, 1e-2, log=True),
+        "batch_size": Choice((512, 1024, 2048, 4096)),
+    }
+
+
+class Dssm(Recommender):
+    """P.-S. Huang et al., "Learning Deep Structured Semantic Models for Web Search using Clickthrough Data",
+    CIKM 2013 (DSSM), with the in-batch negatives of X. Yi et al., "Sampling-Bias-Corrected Neural Modeling
+    for Large Corpus Item Recommendations", RecSys 2019.
+
+    A user is the items touched, the one to be predicted left out, and the user's features: so new events
+    count without training, and who has features alone gets a list too. What a user has touched is never
+    that user's negative.
+    """
+
+    name = "dssm"
+    optimizer: ClassVar[str] = "Adam"
+    queue = "gpu"
+    devices = ("cpu", "cuda")
+    config_class: ClassVar[type[ModelConfig]] = DssmConfig
+
+    config: DssmConfig
+    _items: Vectors
+    _embeddings: NDArray[np.float32]
+    _features: NDArray[np.float32]
+    _described: NDArray[np.bool_]
+    _layers: list[Layer]
+    _best_epoch: int
+
+    def refit_config(self) -> DssmConfig:
+        """As ``config``, with the best number of epochs and nothing held out."""
+        self._fitted_shape()
+        return self.config.model_copy(update={"epochs": self._best_epoch, "valid_share": 0.0})
+
+    def knows_cold(self, users: NDArray[np.integer]) -> NDArray[np.bool_]:
+        """Whose features the model has learnt something about."""
+        known: NDArray[np.bool_] = self._described[users]
+        return known
+
+    def _fit(self, data: TrainingSet, run: FitRun) -> None:
+        with torch_threads(self.threads):
+            self._train(data, run)
+
+    def _train(self, data: TrainingSet, run: FitRun) -> None:
+        config, matrix = self.config, touched(data.matrix)
+        held_out = HoldOut.of(matrix, config.valid_share, self.seed)
+        kept = matrix if held_out is None else held_out.kept
+        batches = _Batches(kept, *features_to_learn(data, kept, wanted=config.features), self._device())
+        network = TwoTowers(
+            torch.from_numpy(np.bincount(kept.indices, minlength=kept.shape[1])),
+            config.factors,
+            config.hidden,
+            user_features=batches.n_user_features,
+            item_features=batches.n_item_features,
+            numbers=generator(torch.device("cpu"), self.seed),
+        ).to(self._device())
+        self._described = batches.described
+
+        def validate() -> dict[str, float]:
+            self._take_weights(network, batches)
+            return held_out.measure(self._rank_unseen) if held_out is not None else {}
+
+        loop = TrainingLoop(
+            self.name,
+            network,
+            adam(network, config.lr, config.wd),
+            lambda batch: self._loss(network, batches, batch),
+            n_examples=len(batches.items),
+            seed=self.seed,
+            schedule=Schedule(
+                epochs=config.epochs,
+                batch_size=config.batch_size,
+                patience=config.patience,
+                mixed_precision=config.mixed_precision,
+            ),
+            validate=validate if held_out is not None else None,
+        )
+        key = fingerprint(self.name, config.model_dump(mode="json"), self.seed, *batches.arrays)
+        self._best_epoch = loop.run(run, key).best_epoch
+        self._take_weights(network, batches)
+
+    def _device(self) -> torch.device:
+        return torch_device(self.device)
+
+    def _loss(self, network: TwoTowers, batches: "_Batches", batch: Batch) -> torch.Tensor:
+        config = self.config
+        users, items = batches.users[batch.examples], batches.items[batch.examples]
+        history = batches.histories.bags(users)
+        weights = history_weights(history, items, config.history_dropout, batch.generator)
+        scores = (
+            network.users(history, weights, batches.user_features.bags(users))
+            @ network.items(items, batches.item_features.bags(items)).T
+        )
+        scores = scores.float() / config.temperature + network.item_bias[items]
+        frequencies = config.correction * batches.log_popularity[items]
+        return in_batch_softmax_loss(scores, frequencies, touched_in_batch(history, items))
+
+    def _take_weights(self, network: TwoTowers, batches: "_Batches") -> None:
+        weights = {name: value.cpu().numpy() for name, value in network.state_dict().items()}
+        items = torch.arange(len(network.item_bias), device=network.item_bias.device)
+        with torch.no_grad():
+            parts = [
+                network.items(part, batches.item_features.bags(part)).cpu().numpy()
+                for part in torch.split(items, _ITEMS_AT_ONCE)
+            ]
+        factors = self.config.factors
+        self._items = Vectors(np.zeros((0, factors), np.float32), np.concatenate(parts), weights["item_bias"])
+        self._embeddings = weights["item_weight"]
+        self._features = mean_rows(batches.known_features, weights["user_feature_weight"])
+        self._layers = [
+            (weights[f"user_layers.{place}.weight"], weights[f"user_layers.{place}.bias"])
+            for place in range(len(network.user_layers))
+        ]
+
+    def _rank(self, users: NDArray[np.integer], history: csr_matrix, k: int, *, drop_seen: bool) -> Ranking:
+        vectors = Vectors(self._user_vectors(users, history), self._items.items, self._items.biases)
+        return rank_vectors(vectors, np.arange(len(users)), k, seen=history if drop_seen else None)
+
+    def _rank_unseen(self, users: NDArray[np.integer], history: csr_matrix, k: int) -> Ranking:
+        return self._rank(users, history, k, drop_seen=True)
+
+    def _user_vectors(self, users: NDArray[np.integer], history: csr_matrix) -> NDArray[np.float32]:
+        """The vectors of ``users`` (n,) over the temperature, (n, factors), for histories (n, n_items)."""
+        summed = (root_mean_weights(history) @ self._embeddings).astype(np.float64)
+        if len(self._features):
+            summed += self._features[users]
+        for place, (weight, bias) in enumerate(self._layers):
+            summed = (np.tanh(summed) if place else summed) @ weight.T.astype(np.float64) + bias
+        lengths = np.maximum(np.linalg.norm(summed, axis=1, keepdims=True), 1e-12)
+        vectors: NDArray[np.float32] = (summed / lengths / self.config.temperature).astype(np.float32)
+        return vectors
+
+    def _arrays(self) -> Arrays:
+        arrays: Arrays = {
+            "item_vectors": self._items.items,
+            "item_biases": np.asarray(self._items.biases),
+            "item_embeddings": self._embeddings,
+            "user_features": self._features,
+            "described": self._described,
+            "best_epoch": np.array([self._best_epoch], np.int64),
+        }
+        for place, (weight, bias) in enumerate(self._layers):
+            arrays |= {f"user_layer_{place}_weight": weight, f"user_layer_{place}_bias": bias}
+        return arrays
+
+    def _restore(self, arrays: Mapping[str, NDArray[np.generic]], n_users: int, n_items: int) -> None:
+        factors, hidden = self.config.factors, self.config.hidden
+        self._items = Vectors(
+            np.zeros((0, factors), np.float32),
+            take_finite(arrays, "item_vectors", (n_items, factors)),
+            take_finite(arrays, "item_biases", (n_items,)),
+        )
+        self._embeddings = take_finite(arrays, "item_embeddings", (n_items, factors))
+        self._features = take_finite(arrays, "user_features", (None, factors))
+        if len(self._features) not in (0, n_users):
+            raise CorruptArtifact(f"there are features of {len(self._features)} users, not of {n_users}")
+        self._described = take(arrays, "described", np.bool_, (n_users,))
+        self._best_epoch = int(take(arrays, "best_epoch", np.int64, (1,))[0])
+        widths = (factors, *hidden, factors) if hidden else ()
+        self._layers = [
+            take_layer(arrays, f"user_layer_{place}", (after, before))
+            for place, (before, after) in enumerate(pairwise(widths))
+        ]
+
+
+class _Batches:
+    """What batches are gathered from, on the device."""
+
+    def __init__(
+        self, matrix: csr_matrix, user_features: csr_matrix, item_features: csr_matrix, device: torch.device
+    ) -> None:
+        self.histories = Histories(matrix, device)
+        self.user_features = Histories(user_features, device)
+        self.item_features = Histories(item_features, device)
+        self.n_user_features, self.n_item_features = user_features.shape[1], item_features.shape[1]
+        self.known_features = user_features
+        self.described: NDArray[np.bool_] = np.diff(user_features.indptr) > 0
+        self.arrays = tuple(
+            array for part in (matrix, user_features, item_features) for array in (part.indptr, part.indices)
+        )
+        rows = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
+        self.users = torch.from_numpy(rows.astype(np.int64)).to(device)
+        self.items = torch.from_numpy(matrix.indices.astype(np.int64)).to(device)
+        counts = torch.from_numpy(np.bincount(matrix.indices, minlength=matrix.shape[1]))
+        self.log_popularity = log_popularity(counts).to(device)

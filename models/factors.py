@@ -1,0 +1,55 @@
+"""Models that are a vector per user and per item; a score is their product, plus the item's bias."""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+
+from models.base import Arrays, Recommender
+from models.ranking import Vectors
+from models.stored import take, take_finite
+from topshelf.errors import CorruptArtifact
+
+
+class FactorRecommender(Recommender):
+    """Base of factorisations: a subclass fills ``_fit``, which sets ``_factors``, and ``_width``."""
+
+    has_biases: ClassVar[bool] = False
+
+    _factors: Vectors
+
+    @property
+    def _width(self) -> int:
+        """Length of a vector."""
+        raise NotImplementedError
+
+    def _vectors(self) -> Vectors:
+        return self._factors
+
+    def _arrays(self) -> Arrays:
+        arrays: Arrays = {"user_factors": self._factors.users, "item_factors": self._factors.items}
+        if self._factors.biases is not None:
+            arrays["item_biases"] = self._factors.biases
+        return arrays
+
+    def _restore(self, arrays: Mapping[str, NDArray[np.generic]], n_users: int, n_items: int) -> None:
+        self._factors = Vectors(
+            take_finite(arrays, "user_factors", (n_users, self._width)),
+            take_finite(arrays, "item_factors", (n_items, self._width)),
+            _take_biases(arrays, n_items) if self.has_biases else None,
+        )
+
+
+def without_untouched(biases: NDArray[np.float32], matrix: csr_matrix) -> NDArray[np.float32]:
+    """The biases (n_items,), -inf for items that have no entry in ``matrix``: these are no candidates."""
+    taken = np.bincount(matrix.indices, minlength=len(biases)) > 0
+    return np.where(taken, biases, np.float32(-np.inf))
+
+
+def _take_biases(arrays: Mapping[str, NDArray[np.generic]], n_items: int) -> NDArray[np.float32]:
+    biases: NDArray[np.float32] = take(arrays, "item_biases", np.float32, (n_items,))
+    if not (np.isfinite(biases) | (biases == -np.inf)).all():
+        raise CorruptArtifact("array 'item_biases' holds numbers that are neither finite nor -infinity")
+    return biases

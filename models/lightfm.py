@@ -1,0 +1,133 @@
+"""Factorisation of users and items together with their features; lightfm does the sampling and the steps."""
+
+import time
+from collections.abc import Mapping
+from typing import ClassVar, Literal
+
+import numpy as np
+from lightfm import LightFM
+from numpy.typing import NDArray
+from pydantic import Field
+from scipy.sparse import csr_matrix, diags_array, hstack, identity
+
+from interactions.training_set import TrainingSet
+from models.base import Arrays, ModelConfig
+from models.factors import FactorRecommender, without_untouched
+from models.fit_run import Epoch, FitRun
+from models.known_features import features_to_learn
+from models.linear import touched
+from models.ranking import Vectors
+from models.space import Choice, Dimension, Floats, Ints
+from models.stored import take
+from models.threads import blas_threads
+from topshelf.errors import TrainingFailed
+
+
+class LightFmConfig(ModelConfig):
+    """factors: length of a vector, the bias aside; loss: "warp" draws items until one ranks too high, at most
+    ``max_sampled``; "bpr" draws one; "logistic" sees touched items only, as ones;
+    learning_rate: first step of adagrad's; user_regularization, item_regularization: L2, per step;
+    epochs: passes over the interactions; features: use those of users and items, where the data have any.
+    """
+
+    factors: int = Field(64, ge=1, le=1024)
+    loss: Literal["warp", "bpr", "logistic"] = "warp"
+    learning_rate: float = Field(0.05, gt=0)
+    user_regularization: float = Field(0.0, ge=0)
+    item_regularization: float = Field(0.0, ge=0)
+    max_sampled: int = Field(30, ge=1, le=10_000)
+    epochs: int = Field(20, ge=1, le=10_000)
+    features: bool = True
+
+    space: ClassVar[Mapping[str, Dimension]] = {
+        "factors": Ints(16, 256, log=True),
+        "loss": Choice(("warp", "bpr")),
+        "learning_rate": Floats(0.005, 0.1, log=True),
+        "user_regularization": Floats(1e-7, 1e-4, log=True),
+        "item_regularization": Floats(1e-7, 1e-4, log=True),
+        "max_sampled": Ints(10, 200, log=True),
+        "epochs": Ints(5, 60, log=True),
+    }
+
+
+class LightFm(FactorRecommender):
+    """M. Kula, "Metadata Embeddings for User and Item Cold-start Recommendations", CBRecSys 2015 (LightFM).
+
+    A user's vector is the sum of the user's own and those of the user's features, an item's likewise, its
+    categories among the features. Who has features and no history is served by an avatar, the vector that
+    the features alone make; without either, there is no list and the reader falls back.
+
+    WARP is J. Weston, S. Bengio, N. Usunier, "WSABIE: Scaling Up To Large Vocabulary Image Annotation",
+    IJCAI 2011. It trains on one thread whatever ``threads`` says: threads would write into each other's
+    vectors, and a seed would no longer give the same lists. An item nobody touched is no candidate.
+    """
+
+    name = "lightfm"
+    optimizer = "adagrad"
+    config_class: ClassVar[type[ModelConfig]] = LightFmConfig
+
+    has_biases = True
+
+    config: LightFmConfig
+    _described: NDArray[np.bool_]
+
+    def knows_cold(self, users: NDArray[np.integer]) -> NDArray[np.bool_]:
+        """Whose features the model has learnt something about."""
+        known: NDArray[np.bool_] = self._described[users]
+        return known
+
+    def _fit(self, data: TrainingSet, run: FitRun) -> None:
+        config = self.config
+        ones = touched(data.matrix)
+        of_users, of_items = features_to_learn(data, ones, wanted=config.features)
+        users, items = _with_own(of_users), _with_own(of_items)
+        model = LightFM(
+            no_components=config.factors,
+            loss=config.loss,
+            learning_rate=config.learning_rate,
+            user_alpha=config.user_regularization,
+            item_alpha=config.item_regularization,
+            max_sampled=config.max_sampled,
+            random_state=self.seed,
+        )
+        for epoch in range(1, config.epochs + 1):
+            began = time.monotonic()
+            try:
+                with np.errstate(all="ignore"):
+                    model.fit_partial(ones, users, items, num_threads=1)
+            except ValueError as exc:
+                raise TrainingFailed(
+                    f"{self.name} diverged in epoch {epoch}, batch 1 of 1: {exc}; lower learning_rate"
+                ) from exc
+            run.epoch_done(Epoch(epoch, None, time.monotonic() - began))
+            run.report(epoch / config.epochs, f"{self.name}: epoch {epoch} of {config.epochs}")
+        self._take_vectors(model, ones, of_users, items)
+
+    def _take_vectors(
+        self, model: LightFM, ones: csr_matrix, of_users: csr_matrix, items: csr_matrix
+    ) -> None:
+        # A vector of one's own that was never trained is what chance made it.
+        own = diags_array((np.diff(ones.indptr) > 0).astype(np.float32))
+        known = csr_matrix(hstack([own, of_users]), dtype=np.float32)
+        with blas_threads(1):
+            user_factors = np.asarray(known @ model.user_embeddings, np.float32)
+            item_factors = np.asarray(items @ model.item_embeddings, np.float32)
+        biases = np.asarray(items @ model.item_biases, np.float32)
+        self._factors = Vectors(user_factors, item_factors, without_untouched(biases, ones))
+        self._described = np.diff(of_users.indptr) > 0
+
+    @property
+    def _width(self) -> int:
+        return self.config.factors
+
+    def _arrays(self) -> Arrays:
+        return {**super()._arrays(), "described": self._described}
+
+    def _restore(self, arrays: Mapping[str, NDArray[np.generic]], n_users: int, n_items: int) -> None:
+        super()._restore(arrays, n_users, n_items)
+        self._described = take(arrays, "described", np.bool_, (n_users,))
+
+
+def _with_own(features: csr_matrix) -> csr_matrix:
+    """A feature of their own for each row, in front of the others."""
+    return csr_matrix(hstack([identity(features.shape[0], dtype=np.float32), features]), dtype=np.float32)
