@@ -30,8 +30,11 @@ class Split:
     cut_off: str | None
 
 
-def split_by_user_time(dataset: Dataset, test_share: float = 0.2) -> Split:
+def split_by_user_time(dataset: Dataset, test_share: float = 0.2, *, validation: bool = False) -> Split:
     """Hold out the last ``floor(test_share * n)`` of each user's n rows, at least one where n >= 2.
+
+    With ``validation`` the rows held out are put aside, and the same share of the others is held out: what
+    hyper-parameters are chosen on, so that the test part tells nothing of them.
 
     Rows of the same instant fall in a fixed order that favours no item. Held-out pairs that the user also
     has in training are dropped.
@@ -45,11 +48,11 @@ def split_by_user_time(dataset: Dataset, test_share: float = 0.2) -> Split:
     rows = dataset.interactions()
     tie = _scattered(rows[USER_INDEX].to_numpy(), rows[ITEM_INDEX].to_numpy())
     rows = rows.with_columns(pl.Series(TIE, tie)).sort(USER_INDEX, TIMESTAMP, TIE)
-    users = rows[USER_INDEX].to_numpy()
-    counts = np.bincount(users, minlength=dataset.manifest.n_users)
-    held_out = np.where(counts >= 2, np.maximum(np.floor(test_share * counts + 1e-9).astype(np.int64), 1), 0)
-    rank_from_end = np.cumsum(counts)[users] - np.arange(len(users))
-    return _split(f"last {test_share:g} of each user", dataset, rows, rank_from_end <= held_out[users], None)
+    name = f"last {test_share:g} of each user"
+    if validation:
+        rows = rows.filter(~_last(rows[USER_INDEX].to_numpy(), test_share))
+        name += ", before the test"
+    return _split(name, dataset, rows, _last(rows[USER_INDEX].to_numpy(), test_share), None)
 
 
 def split_by_time(dataset: Dataset, cut_off: str | datetime) -> Split:
@@ -104,6 +107,18 @@ def split_given(train: csr_matrix, test: csr_matrix, *, name: str = "given") -> 
     if not train.nnz or not test.nnz:
         raise EmptyData("a split needs pairs on both sides")
     return Split(name, TrainingSet.of(train), csr_matrix(test, dtype=np.float32), None)
+
+
+def _last(users: np.ndarray, share: float) -> np.ndarray:
+    """Which rows are the last ``floor(share * n)`` of a user's n, at least one where n >= 2.
+
+    ``users`` (n_rows,) ascends.
+    """
+    counts = np.bincount(users)
+    held_out = np.where(counts >= 2, np.maximum(np.floor(share * counts + 1e-9).astype(np.int64), 1), 0)
+    rank_from_end = np.cumsum(counts)[users] - np.arange(len(users))
+    last: np.ndarray = rank_from_end <= held_out[users]
+    return last
 
 
 def _scattered(users: np.ndarray, items: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ from typing import Any, Literal, Self
 from store import documents
 from topshelf.errors import StoreError
 
-JobKind = Literal["train", "precompute", "pipeline"]
+JobKind = Literal["train", "trial", "precompute", "pipeline"]
 JobState = Literal["queued", "running", "cancelling", "succeeded", "failed", "cancelled"]
 FinalState = Literal["succeeded", "failed", "cancelled"]
 
@@ -15,6 +15,7 @@ FINAL_STATES = frozenset({"succeeded", "failed", "cancelled"})
 
 STAGES: Mapping[str, tuple[str, ...]] = {
     "train": ("train", "evaluate"),
+    "trial": ("train",),
     "precompute": ("precompute", "publish"),
     "pipeline": ("train", "evaluate", "precompute", "publish"),
 }
@@ -32,7 +33,7 @@ class Job:
     Attributes:
         stage: where it is in the stages of its kind.
         progress: share of the whole job that is done, 0 to 1.
-        params: what was asked for: ``config``, ``dataset``, ``artifact``.
+        params: what was asked for: ``config``, ``dataset``, ``artifact``; of a trial its ``study``.
         fence: the fence of its generation, 0 before there is one.
         error: ``error_key`` and ``error_message`` where it failed or was cancelled.
         attempts: how often its present stage was begun.

@@ -31,7 +31,7 @@ def admit(runtime: Runtime, job: Job) -> Job:
         wanted = params.get("dataset")
         dataset = runtime.datasets.open(wanted) if wanted else runtime.datasets.latest()
         runtime.jobs.update(job.id, dataset=dataset.version)
-    if job.kind != "train":
+    if job.kind not in {"train", "trial"}:
         if runtime.generations.held_since(job.model):
             raise ModelOnHold(f"{job.model} was rolled back; run: topshelf release {job.model}")
         runtime.lock.acquire(job.model, job.id, lock_seconds(runtime))

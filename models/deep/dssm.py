@@ -42,7 +42,7 @@ class DssmConfig(ModelConfig):
     mixed_precision: as of the autoencoders; features: use those of users and items, where there are any.
     """
 
-    factors: int = Field(64, ge=1, le=1024)
+    factors: int = Field(128, ge=1, le=1024)
     hidden: tuple[Annotated[int, Field(ge=1, le=65_536)], ...] = ()
     temperature: float = Field(0.1, gt=0)
     correction: float = Field(1.0, ge=0, le=1)

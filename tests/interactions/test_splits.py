@@ -111,3 +111,13 @@ def test_a_given_split_is_taken_as_it_stands() -> None:
         split_given(train, csr_matrix(np.eye(4)))
     with pytest.raises(EmptyData):
         split_given(train, csr_matrix(np.zeros((3, 3))))
+
+
+def test_a_validation_part_is_the_last_of_what_the_test_leaves(datasets: Datasets) -> None:
+    rows = pl.DataFrame({"user_id": [1] * 10, "item_id": list(range(10))})
+    dataset = datasets.create(rows)
+    test, validation = (split_by_user_time(dataset, 0.2, validation=nested) for nested in (False, True))
+    assert test.test.indices.tolist() == [8, 9]
+    assert validation.test.indices.tolist() == [7]
+    assert validation.train.matrix.indices.tolist() == [0, 1, 2, 3, 4, 5, 6]
+    assert validation.name == "last 0.2 of each user, before the test"

@@ -56,7 +56,7 @@ class Commands(TyperGroup):
             show_error(
                 TopshelfError(
                     f"this command needs {error.name}, which is not part of this installation; "
-                    "run it where topshelf[api,control,train,track,local] is installed"
+                    "run it where topshelf[api,control,train,deep,lightfm,tune,track,local] is installed"
                 )
             )
             raise typer.Exit(OTHER_ERROR) from error
@@ -104,7 +104,7 @@ def print_json(value: Any) -> None:
 def main() -> None:
     """Run the command."""
     # Each module registers its commands; their libraries are imported when a command runs.
-    from topshelf.cli import data, demo, jobs, runs, services, shelves  # noqa: F401
+    from topshelf.cli import data, demo, jobs, metrics, runs, services, shelves, tune  # noqa: F401
 
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     app()

@@ -23,5 +23,5 @@ Detach = Annotated[
     bool, typer.Option("--detach", "-d", help="Enqueue and return; watch with `topshelf jobs`.")
 ]
 ModelName = Annotated[
-    str, typer.Argument(metavar="MODEL", help="popular, popular_in_category, item_knn or als.")
+    str, typer.Argument(metavar="MODEL", help="A model's name; an unknown one is answered with the list.")
 ]

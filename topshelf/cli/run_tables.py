@@ -11,7 +11,15 @@ from rich.table import Table
 
 from topshelf.cli.tables import listing
 from workers.tracking import Run
-from workers.tracking.fields import HYPERPARAMS, HYPERPARAMS_FIRST, METRIC_FIELDS, TECHNICAL_FIELDS, leaf
+from workers.tracking.fields import (
+    HYPERPARAMS,
+    HYPERPARAMS_FIRST,
+    METRIC_FIELDS,
+    STUDY,
+    STUDY_BEST,
+    TECHNICAL_FIELDS,
+    leaf,
+)
 
 FAILED_STATES = frozenset({"failed", "cancelled"})
 
@@ -80,7 +88,8 @@ def _failed(run: Run) -> str:
 
 def _times(run: Run) -> str:
     going = ", running" if run.state == "running" else ""
-    return f"{_moment(run.created)}, {_duration(run.last_seen - run.created)}, {run.model}{going}"
+    best = f", best of {run.fields[STUDY]}" if run.fields.get(STUDY_BEST) else ""
+    return f"{_moment(run.created)}, {_duration(run.last_seen - run.created)}, {run.model}{going}{best}"
 
 
 def _moment(epoch_seconds: float) -> str:

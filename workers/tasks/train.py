@@ -19,6 +19,8 @@ K = 10
 def train(runtime: Runtime, dispatch: Dispatcher, job_id: str) -> None:
     """Fit and measure a job's candidate; its metrics go into the job's record, all of it into the run's file.
 
+    A trial is measured on a validation part of what the others train on.
+
     The configuration to refit with, epochs chosen, goes into the record too: ``evaluate`` runs elsewhere.
     """
     run_stage(runtime, dispatch, job_id, "train", _train)
@@ -37,7 +39,9 @@ def _train(stage: Stage) -> bool:
     )
     run = runtime.runs.log(job.id)
     spent_seconds = run.begin(_info(job, model))
-    split = split_by_user_time(runtime.datasets.open(job.dataset), settings.test_share)
+    split = split_by_user_time(
+        runtime.datasets.open(job.dataset), settings.test_share, validation=job.kind == "trial"
+    )
     evaluation = fit_and_evaluate(
         model,
         split,
@@ -70,4 +74,5 @@ def _info(job: Job, model: Recommender) -> RunInfo:
         optimizer=model.optimizer,
         k=K,
         tags=(job.kind,),
+        study=job.params.get("study", ""),
     )

@@ -13,6 +13,8 @@ DATASET = "training/dataset"
 SEED = "training/seed"
 CODE_VERSION = "training/code_version"
 TAGS = "training/tags"
+STUDY = "training/study"
+STUDY_BEST = "training/study_best"
 ARTIFACT = "training/artifact"
 GATE = "training/gate"
 FAILED = "training/failed"
@@ -38,6 +40,7 @@ class RunInfo:
         hyperparams: the model's configuration.
         optimizer: what minimises the loss; empty where nothing is descended.
         k: cut-off the model is evaluated at.
+        study: the study a trial belongs to; empty for others.
     """
 
     model: str
@@ -49,6 +52,7 @@ class RunInfo:
     optimizer: str = ""
     k: int = 10
     tags: tuple[str, ...] = ()
+    study: str = ""
 
     def fields(self) -> dict[str, Any]:
         """The fields a run begins with."""
@@ -60,6 +64,7 @@ class RunInfo:
             SEED: self.seed,
             CODE_VERSION: self.code_version,
             TAGS: list(self.tags),
+            **({STUDY: self.study} if self.study else {}),
         }
 
 
