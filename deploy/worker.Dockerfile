@@ -1,6 +1,8 @@
-# Workers, beat and Flower. EXTRAS adds what a worker trains and logs with: train,local,deep,track.
+# Workers, beat and Flower. EXTRAS adds what a worker trains and logs with: train,local,deep,lightfm,tune,track.
 FROM python:3.12-slim AS build
 ARG EXTRAS=train,local
+# lightfm-next has no wheels.
+RUN apt-get update && apt-get install --yes --no-install-recommends gcc libc6-dev && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY pyproject.toml constraints.txt README.md LICENSE ./
 COPY interactions interactions

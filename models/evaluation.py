@@ -45,12 +45,21 @@ def evaluate(model: Recommender, split: Split, k: int = 10, progress: Progress |
     Raises:
         EmptyData: nothing is held out.
     """
+    users = users_held_out(split)
+    ranking = rank_users(model, users, split.train.matrix, k, progress=progress)
+    return evaluate_ranking(ranking, split, users)
+
+
+def users_held_out(split: Split) -> NDArray[np.int64]:
+    """The users (n,) that have held-out interactions, ascending.
+
+    Raises:
+        EmptyData: nothing is held out.
+    """
     users = np.flatnonzero(np.diff(split.test.indptr))
     if len(users) == 0:
         raise EmptyData(f"nothing is held out by the split {split.name!r}")
-    train = split.train.matrix
-    ranking = rank_users(model, users, train, k, progress=progress)
-    return evaluate_ranking(ranking, split, users)
+    return users
 
 
 def evaluate_ranking(ranking: Ranking, split: Split, users: NDArray[np.integer]) -> Evaluation:
