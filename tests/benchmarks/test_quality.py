@@ -25,10 +25,10 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_a_model_on_a_split_is_a_row(split: list[str]) -> None:
-    ended = run("--model", "item_knn", "--param", "neighbours=2", *split, "--json")
+    ended = run("--model", "item_knn", "--param", "neighbours=10", *split, "--json")
     assert ended.returncode == 0, ended.stderr
     row = json.loads(ended.stdout)
-    assert (row["model"], row["params"], row["metrics"]["users"]) == ("item_knn", {"neighbours": 2}, 4)
+    assert (row["model"], row["params"], row["metrics"]["users"]) == ("item_knn", {"neighbours": 10}, 4)
     assert row["metrics"]["Recall@20"] == 1
     assert row["peak_gb"] > 0
 

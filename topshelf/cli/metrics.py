@@ -32,7 +32,7 @@ def metrics(
         return
     if by is not None:
         titled = {f"{group} ({values['users']:,.0f})": values for group, values in groups[by].items()}
-        console.print(metrics_table(f"{name} by {by}, users in brackets", titled))
+        console.print(metrics_table(f"{name}, users in brackets", titled, first=by))
         return
     intervals: Mapping[str, Any] = details.get("intervals") or {}
     rows = [

@@ -19,12 +19,16 @@ METRIC_COLUMNS = {
 """Names in a manifest, and what heads their column."""
 
 
-def metrics_table(title: str, metrics_by_model: Mapping[str, Mapping[str, float]]) -> Table:
-    """One row a model, the best value of each column in bold; everything at 10, fits 80 columns."""
+def metrics_table(
+    title: str, metrics_by_model: Mapping[str, Mapping[str, float]], first: str = "model"
+) -> Table:
+    """One row a model, or what ``first`` names, the best value of each column in bold; all at 10, fits 80
+    columns.
+    """
     table = Table(
         title=f"{title} (@10)", title_justify="left", box=None, padding=(0, 1), header_style="underline"
     )
-    table.add_column("model", no_wrap=True)
+    table.add_column(first, no_wrap=True)
     for heading in METRIC_COLUMNS.values():
         table.add_column(heading, justify="right", no_wrap=True)
     best = {

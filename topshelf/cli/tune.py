@@ -29,8 +29,9 @@ def tune(
         int, typer.Option(min=1, help="Go on until the study holds this many trials, failed ones among them.")
     ] = 20,
     parallel: Annotated[
-        int, typer.Option(min=1, help="Trials under way at a time; as many as there are worker processes.")
-    ] = 1,
+        int | None,
+        typer.Option(min=1, help="Trials under way at a time; TOPSHELF_WORKER_PROCESSES by default."),
+    ] = None,
     metric: Annotated[str, typer.Option(help="What is maximised, on the validation part.")] = "NDCG@10",
     study: Annotated[
         str | None,
@@ -41,8 +42,8 @@ def tune(
 ) -> None:
     """Search a model's hyper-parameters: every trial is a job for the workers, the best run is marked.
 
-    Trials are measured on the last part of the training rows, never on the test part. A hyper-parameter given
-    with -p is kept fixed. Ctrl-C leaves the trials under way to the workers; the same command goes on.
+    Trials are measured on the last part of the training rows, never on the test part.
+    A hyper-parameter given with -p is kept fixed. Ctrl-C leaves the trials under way to the workers; the same command goes on.
     """
     from rich.status import Status
 
@@ -72,7 +73,12 @@ def tune(
         shown.print(_line(tuning, trial), highlight=False, soft_wrap=True)
 
     with Status("", console=shown) as status:
-        tuning.run(trials, parallel, tell, lambda jobs, over: status.update(_waiting(jobs, over, trials)))
+        tuning.run(
+            trials,
+            parallel or settings.worker_processes,
+            tell,
+            lambda jobs, over: status.update(_waiting(jobs, over, trials)),
+        )
     best = tuning.best()
     if as_json:
         print_json(_document(tuning))
