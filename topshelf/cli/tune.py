@@ -42,8 +42,8 @@ def tune(
 ) -> None:
     """Search a model's hyper-parameters: every trial is a job for the workers, the best run is marked.
 
-    Trials are measured on the last part of the training rows, never on the test part.
-    A hyper-parameter given with -p is kept fixed. Ctrl-C leaves the trials under way to the workers; the same command goes on.
+    Trials are measured on the last part of the training rows, never on the test part. A hyper-parameter
+    given with -p is kept fixed. Ctrl-C leaves the trials under way to the workers; the same command goes on.
     """
     from rich.status import Status
 
