@@ -8,13 +8,13 @@ import numpy as np
 from lightfm import LightFM
 from numpy.typing import NDArray
 from pydantic import Field
-from scipy.sparse import csr_matrix, diags_array, hstack, identity
+from scipy.sparse import csr_matrix, hstack, identity
 
 from interactions.training_set import TrainingSet
 from models.base import Arrays, ModelConfig
 from models.factors import FactorRecommender, without_untouched
+from models.features import avatars, features_to_learn
 from models.fit_run import Epoch, FitRun
-from models.known_features import features_to_learn
 from models.linear import touched
 from models.ranking import Vectors
 from models.space import Choice, Dimension, Floats, Ints
@@ -54,8 +54,8 @@ class LightFm(FactorRecommender):
     """M. Kula, "Metadata Embeddings for User and Item Cold-start Recommendations", CBRecSys 2015 (LightFM).
 
     A user's vector is the sum of the user's own and those of the user's features, an item's likewise, its
-    categories among the features. Who has features and no history is served by an avatar, the vector that
-    the features alone make; without either, there is no list and the reader falls back.
+    categories among the features. Who has features and no history is served by an avatar, the mean vector of
+    users who share them; without either, there is no list and the reader falls back.
 
     WARP is J. Weston, S. Bengio, N. Usunier, "WSABIE: Scaling Up To Large Vocabulary Image Annotation",
     IJCAI 2011. It trains on one thread whatever ``threads`` says: threads would write into each other's
@@ -72,7 +72,7 @@ class LightFm(FactorRecommender):
     _described: NDArray[np.bool_]
 
     def knows_cold(self, users: NDArray[np.integer]) -> NDArray[np.bool_]:
-        """Whose features the model has learnt something about."""
+        """Whose features somebody with a history has."""
         known: NDArray[np.bool_] = self._described[users]
         return known
 
@@ -101,20 +101,21 @@ class LightFm(FactorRecommender):
                 ) from exc
             run.epoch_done(Epoch(epoch, None, time.monotonic() - began))
             run.report(epoch / config.epochs, f"{self.name}: epoch {epoch} of {config.epochs}")
-        self._take_vectors(model, ones, of_users, items)
+        self._take_vectors(model, ones, of_users, users, items)
 
     def _take_vectors(
-        self, model: LightFM, ones: csr_matrix, of_users: csr_matrix, items: csr_matrix
+        self, model: LightFM, ones: csr_matrix, of_users: csr_matrix, users: csr_matrix, items: csr_matrix
     ) -> None:
-        # A vector of one's own that was never trained is what chance made it.
-        own = diags_array((np.diff(ones.indptr) > 0).astype(np.float32))
-        known = csr_matrix(hstack([own, of_users]), dtype=np.float32)
         with blas_threads(1):
-            user_factors = np.asarray(known @ model.user_embeddings, np.float32)
+            user_factors = np.asarray(users @ model.user_embeddings, np.float32)
             item_factors = np.asarray(items @ model.item_embeddings, np.float32)
         biases = np.asarray(items @ model.item_biases, np.float32)
-        self._factors = Vectors(user_factors, item_factors, without_untouched(biases, ones))
         self._described = np.diff(of_users.indptr) > 0
+        active = np.diff(ones.indptr) > 0
+        cold = np.flatnonzero(~active & self._described)
+        if len(cold):
+            user_factors[cold] = avatars(user_factors[active], of_users[active], of_users[cold])
+        self._factors = Vectors(user_factors, item_factors, without_untouched(biases, ones))
 
     @property
     def _width(self) -> int:

@@ -22,8 +22,8 @@ from models.deep.losses import in_batch_softmax_loss
 from models.deep.networks import log_popularity
 from models.deep.optimizers import adam
 from models.deep.towers import TwoTowers, history_weights
+from models.features import avatars, features_to_learn, mean_rows
 from models.fit_run import FitRun
-from models.known_features import features_to_learn, mean_rows
 from models.linear import touched
 from models.ranking import Ranking, Vectors, rank_vectors
 from models.space import Choice, Dimension, Floats
@@ -73,7 +73,8 @@ class Dssm(Recommender):
     for Large Corpus Item Recommendations", RecSys 2019.
 
     A user is the items touched, the one to be predicted left out, and the user's features: so new events
-    count without training, and who has features alone gets a list too. What a user has touched is never
+    count without training. Who has features alone is served by an avatar, the mean vector of users who share
+    them. What a user has touched is never
     that user's negative.
     """
 
@@ -87,7 +88,8 @@ class Dssm(Recommender):
     _items: Vectors
     _embeddings: NDArray[np.float32]
     _features: NDArray[np.float32]
-    _described: NDArray[np.bool_]
+    _avatars: NDArray[np.float32]
+    _avatar_of: NDArray[np.int32]
     _layers: list[Layer]
     _best_epoch: int
 
@@ -97,8 +99,8 @@ class Dssm(Recommender):
         return self.config.model_copy(update={"epochs": self._best_epoch, "valid_share": 0.0})
 
     def knows_cold(self, users: NDArray[np.integer]) -> NDArray[np.bool_]:
-        """Whose features the model has learnt something about."""
-        known: NDArray[np.bool_] = self._described[users]
+        """Who had no history in training, and features that somebody with one has."""
+        known: NDArray[np.bool_] = self._avatar_of[users] >= 0
         return known
 
     def _fit(self, data: TrainingSet, run: FitRun) -> None:
@@ -118,7 +120,7 @@ class Dssm(Recommender):
             item_features=batches.n_item_features,
             numbers=generator(torch.device("cpu"), self.seed),
         ).to(self._device())
-        self._described = batches.described
+        self._without_avatars(data.n_users)
 
         def validate() -> dict[str, float]:
             self._take_weights(network, batches)
@@ -142,6 +144,7 @@ class Dssm(Recommender):
         key = fingerprint(self.name, config.model_dump(mode="json"), self.seed, *batches.arrays)
         self._best_epoch = loop.run(run, key).best_epoch
         self._take_weights(network, batches)
+        self._take_avatars(matrix, batches.known_features)
 
     def _device(self) -> torch.device:
         return torch_device(self.device)
@@ -176,6 +179,19 @@ class Dssm(Recommender):
             for place in range(len(network.user_layers))
         ]
 
+    def _without_avatars(self, n_users: int) -> None:
+        self._avatars = np.zeros((0, self.config.factors), np.float32)
+        self._avatar_of = np.full(n_users, -1, np.int32)
+
+    def _take_avatars(self, matrix: csr_matrix, features: csr_matrix) -> None:
+        active = np.diff(matrix.indptr) > 0
+        cold = np.flatnonzero(~active & (np.diff(features.indptr) > 0))
+        if len(cold):
+            known = np.flatnonzero(active)
+            vectors = self._user_vectors(known, matrix[known])
+            self._avatars = avatars(vectors, features[known], features[cold])
+            self._avatar_of[cold] = np.arange(len(cold))
+
     def _rank(self, users: NDArray[np.integer], history: csr_matrix, k: int, *, drop_seen: bool) -> Ranking:
         vectors = Vectors(self._user_vectors(users, history), self._items.items, self._items.biases)
         return rank_vectors(vectors, np.arange(len(users)), k, seen=history if drop_seen else None)
@@ -184,7 +200,7 @@ class Dssm(Recommender):
         return self._rank(users, history, k, drop_seen=True)
 
     def _user_vectors(self, users: NDArray[np.integer], history: csr_matrix) -> NDArray[np.float32]:
-        """The vectors of ``users`` (n,) over the temperature, (n, factors), for histories (n, n_items)."""
+        """Vectors of ``users`` (n,) over the temperature, (n, factors); of those without a history, avatars."""
         summed = (root_mean_weights(history) @ self._embeddings).astype(np.float64)
         if len(self._features):
             summed += self._features[users]
@@ -192,6 +208,8 @@ class Dssm(Recommender):
             summed = (np.tanh(summed) if place else summed) @ weight.T.astype(np.float64) + bias
         lengths = np.maximum(np.linalg.norm(summed, axis=1, keepdims=True), 1e-12)
         vectors: NDArray[np.float32] = (summed / lengths / self.config.temperature).astype(np.float32)
+        avatar = np.where(np.diff(history.indptr) == 0, self._avatar_of[users], -1)
+        vectors[avatar >= 0] = self._avatars[avatar[avatar >= 0]]
         return vectors
 
     def _arrays(self) -> Arrays:
@@ -200,7 +218,8 @@ class Dssm(Recommender):
             "item_biases": np.asarray(self._items.biases),
             "item_embeddings": self._embeddings,
             "user_features": self._features,
-            "described": self._described,
+            "avatars": self._avatars,
+            "avatar_of": self._avatar_of,
             "best_epoch": np.array([self._best_epoch], np.int64),
         }
         for place, (weight, bias) in enumerate(self._layers):
@@ -218,7 +237,10 @@ class Dssm(Recommender):
         self._features = take_finite(arrays, "user_features", (None, factors))
         if len(self._features) not in (0, n_users):
             raise CorruptArtifact(f"there are features of {len(self._features)} users, not of {n_users}")
-        self._described = take(arrays, "described", np.bool_, (n_users,))
+        self._avatars = take_finite(arrays, "avatars", (None, factors))
+        self._avatar_of = take(arrays, "avatar_of", np.int32, (n_users,))
+        if n_users and not -1 <= self._avatar_of.min() <= self._avatar_of.max() < max(1, len(self._avatars)):
+            raise CorruptArtifact("a user has an avatar that is not there")
         self._best_epoch = int(take(arrays, "best_epoch", np.int64, (1,))[0])
         widths = (factors, *hidden, factors) if hidden else ()
         self._layers = [
@@ -238,7 +260,6 @@ class _Batches:
         self.item_features = Histories(item_features, device)
         self.n_user_features, self.n_item_features = user_features.shape[1], item_features.shape[1]
         self.known_features = user_features
-        self.described: NDArray[np.bool_] = np.diff(user_features.indptr) > 0
         self.arrays = tuple(
             array for part in (matrix, user_features, item_features) for array in (part.indptr, part.indices)
         )

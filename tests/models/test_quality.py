@@ -1,9 +1,11 @@
 """The models with their defaults on MovieLens-100K, the last 20 % of each user's time line held out."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_matrix, diags_array
 
 from interactions.dataset import Dataset
 from interactions.datasets import Datasets
@@ -48,3 +50,24 @@ def test_als_lists_are_numpys_own_for_every_user(movielens: Dataset) -> None:
     rows = np.repeat(np.arange(data.n_users), np.diff(data.matrix.indptr))
     scores[rows, data.matrix.indices] = -np.inf
     np.testing.assert_array_equal(ranking.items, np.argsort(-scores, axis=1, kind="stable")[:, :10])
+
+
+@pytest.mark.parametrize(
+    ("name", "params"), [("lightfm", {}), ("dssm", {"factors": 32, "epochs": 6, "valid_share": 0})]
+)
+def test_avatars_beat_popular_for_users_never_seen(
+    name: str, params: dict[str, object], movielens: Dataset
+) -> None:
+    data = movielens.training_set()
+    cold = np.random.default_rng(0).random(data.n_users) < 0.2
+    kept, held_out = (
+        csr_matrix(diags_array(part.astype(np.float32)) @ data.matrix, dtype=np.float32)
+        for part in (~cold, cold)
+    )
+    for part in (kept, held_out):
+        part.eliminate_zeros()
+    split = Split("a fifth of the users", replace(data, matrix=kept), held_out, None)
+    popular = fit_and_evaluate(create_model("popular"), split).metrics["NDCG@10"]
+    evaluation = fit_and_evaluate(create_model(name, params), split)
+    assert evaluation.metrics["NDCG@10"] > popular
+    assert set(evaluation.groups["activity"]) == {"cold"}

@@ -1,4 +1,6 @@
-"""Features a model can learn something about."""
+"""Features a model learns from, and avatars: what stands for users of whom nothing else is known."""
+
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -6,6 +8,9 @@ from scipy.sparse import csr_matrix, diags_array
 
 from interactions.features import FeatureMatrix
 from interactions.training_set import TrainingSet
+
+AVATAR_PRIOR: Final = 5.0
+"""Average users added to those that have a feature, so that a rare one says little."""
 
 
 def features_to_learn(
@@ -33,3 +38,23 @@ def mean_rows(features: csr_matrix, weight: NDArray[np.float32]) -> NDArray[np.f
         return np.zeros((0, weight.shape[1]), np.float32)
     counts = np.maximum(np.diff(features.indptr), 1)
     return np.asarray(diags_array(1 / counts) @ features @ weight, np.float32)
+
+
+def avatars(vectors: NDArray[np.float32], of_known: csr_matrix, of_cold: csr_matrix) -> NDArray[np.float32]:
+    """What stands for users without a history: the mean over their features of the mean vector of the users
+    who have the feature, drawn towards everybody's mean where these are few.
+
+    On MovieLens-100K, a fifth of the users unseen, it beats popular; the sum of the features' own vectors
+    does not.
+
+    Args:
+        vectors: (n, d), of users with a history; of_known: (n, f), their features; of_cold: (m, f).
+
+    Returns:
+        (m, d) float32.
+    """
+    counts = np.asarray(of_known.sum(axis=0), np.float64).ravel()
+    sums = np.asarray(of_known.T @ vectors, np.float64) + AVATAR_PRIOR * vectors.mean(
+        axis=0, dtype=np.float64
+    )
+    return mean_rows(of_cold, (sums / (counts + AVATAR_PRIOR)[:, np.newaxis]).astype(np.float32))
