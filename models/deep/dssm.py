@@ -200,7 +200,7 @@ class Dssm(Recommender):
         return self._rank(users, history, k, drop_seen=True)
 
     def _user_vectors(self, users: NDArray[np.integer], history: csr_matrix) -> NDArray[np.float32]:
-        """Vectors (n, factors) of ``users`` (n,) over the temperature; of those without a history, avatars."""
+        """Vectors (n, factors) of ``users`` (n,) over the temperature; without a history, their avatars."""
         summed = (root_mean_weights(history) @ self._embeddings).astype(np.float64)
         if len(self._features):
             summed += self._features[users]
