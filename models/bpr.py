@@ -25,10 +25,10 @@ class BprConfig(ModelConfig):
     interactions.
     """
 
-    factors: int = Field(64, ge=1, le=1024)
-    learning_rate: float = Field(0.05, gt=0)
-    regularization: float = Field(0.01, ge=0)
-    iterations: int = Field(100, ge=1, le=10_000)
+    factors: int = Field(32, ge=1, le=1024)
+    learning_rate: float = Field(0.02, gt=0)
+    regularization: float = Field(0.03, ge=0)
+    iterations: int = Field(50, ge=1, le=10_000)
 
     space: ClassVar[Mapping[str, Dimension]] = {
         "factors": Ints(16, 256, log=True),
