@@ -11,40 +11,30 @@ from pydantic import Field
 from scipy.sparse import csr_matrix
 
 from interactions.training_set import TrainingSet
-from models.base import Arrays, ModelConfig, Recommender
+from models.base import Arrays, ModelConfig
 from models.deep.batches import Histories
-from models.deep.checkpoints import fingerprint
-from models.deep.devices import generator, torch_device, torch_threads
+from models.deep.devices import generator
 from models.deep.holding_out import HoldOut
 from models.deep.layers import Layer, root_mean_weights, take_layer
-from models.deep.loop import Batch, Schedule, TrainingLoop
+from models.deep.loop import Batch
 from models.deep.losses import kl_to_standard_normal, multinomial_loss
 from models.deep.networks import Autoencoder, input_weights
-from models.deep.optimizers import adam
+from models.deep.recommender import DeepConfig, DeepRecommender
 from models.fit_run import FitRun
 from models.ranking import Ranking, Vectors, rank_vectors
 from models.space import Choice, Dimension, Floats
 from models.stored import take, take_finite
 
 
-class AutoencoderConfig(ModelConfig):
+class AutoencoderConfig(DeepConfig):
     """enc_dims: widths of the encoder's layers, the decoder mirrors them; a first width equal to the
     catalogue's size may lead, [6180, 600, 200] is [600, 200] for 6,180 items;
-    dropout: share of a user's items left out of the input; lr, wd: Adam's learning rate and weight decay;
-    batch_size: users of a batch; epochs: at most; patience: epochs without a better NDCG@10 after which to
-    stop, 0 for never; valid_share: share of each user's items held out to measure it by, 0 for none (then
-    all epochs are trained); mixed_precision: bfloat16 products on a CPU too, on a GPU they always are.
+    dropout: share of a user's items left out of the input; batch_size: users of a batch; the others as of
+    ``DeepConfig``.
     """
 
     enc_dims: tuple[Annotated[int, Field(ge=1, le=1_000_000)], ...] = Field((600,), min_length=1)
     dropout: float = Field(0.5, ge=0, lt=1)
-    lr: float = Field(3e-3, gt=0)
-    wd: float = Field(0.0, ge=0)
-    batch_size: int = Field(500, ge=1)
-    epochs: int = Field(100, ge=1, le=10_000)
-    patience: int = Field(10, ge=0)
-    valid_share: float = Field(0.1, ge=0, lt=1)
-    mixed_precision: bool = False
 
     space: ClassVar[Mapping[str, Dimension]] = {
         "enc_dims": Choice(((200,), (400,), (600,), (1000,), (600, 200))),
@@ -59,16 +49,13 @@ class AutoencoderConfig(ModelConfig):
         return self.enc_dims[1:] if leads else self.enc_dims
 
 
-class AutoencoderRecommender(Recommender):
+class AutoencoderRecommender(DeepRecommender):
     """Base of the autoencoders: any history can be encoded, so new events count without training.
 
     A score is a product of the decoder's last hidden layer and an item's output weights. So a trained
     model ranks with numpy alone, by float64 scores, and a list depends on its history only.
     """
 
-    optimizer: ClassVar[str] = "Adam"
-    queue = "gpu"
-    devices = ("cpu", "cuda")
     config_class: ClassVar[type[ModelConfig]] = AutoencoderConfig
     variational: ClassVar[bool] = False
 
@@ -76,56 +63,26 @@ class AutoencoderRecommender(Recommender):
     _input: Layer
     _hidden: list[Layer]
     _output: Layer
-    _best_epoch: int
 
-    def refit_config(self) -> AutoencoderConfig:
-        """As ``config``, with the best number of epochs and nothing held out."""
-        self._fitted_shape()
-        return self.config.model_copy(update={"epochs": self._best_epoch, "valid_share": 0.0})
-
-    def _fit(self, data: TrainingSet, run: FitRun) -> None:
-        with torch_threads(self.threads):
-            self._train(data.matrix, run)
-
-    def _train(self, matrix: csr_matrix, run: FitRun) -> None:
-        config, device = self.config, torch_device(self.device)
-        held_out = HoldOut.of(matrix, config.valid_share, self.seed)
-        kept = matrix if held_out is None else held_out.kept
+    def _train(self, data: TrainingSet, held_out: HoldOut | None, device: torch.device, run: FitRun) -> None:
+        kept = data.matrix if held_out is None else held_out.kept
         popularity = torch.from_numpy(np.bincount(kept.indices, minlength=kept.shape[1]))
         network = Autoencoder(
             popularity,
-            config.layers(matrix.shape[1]),
+            self.config.layers(data.n_items),
             variational=self.variational,
             numbers=generator(torch.device("cpu"), self.seed),
         ).to(device)
         histories = Histories(kept, device)
-
-        def step(batch: Batch) -> torch.Tensor:
-            return self._loss(network, histories, batch)
-
-        def validate() -> dict[str, float]:
-            self._take_weights(network)
-            return held_out.measure(self._rank_unseen) if held_out is not None else {}
-
-        loop = TrainingLoop(
-            self.name,
+        self._descend(
             network,
-            adam(network, config.lr, config.wd),
-            step,
+            lambda batch: self._loss(network, histories, batch),
             n_examples=len(histories.users),
-            seed=self.seed,
-            schedule=Schedule(
-                epochs=config.epochs,
-                batch_size=config.batch_size,
-                patience=config.patience,
-                mixed_precision=config.mixed_precision,
-            ),
-            validate=validate if held_out is not None else None,
+            held_out=held_out,
+            take_weights=lambda: self._take_weights(network),
+            arrays=(data.matrix.indptr, data.matrix.indices),
+            run=run,
         )
-        key = fingerprint(self.name, config.model_dump(mode="json"), self.seed, matrix.indptr, matrix.indices)
-        outcome = loop.run(run, key)
-        self._best_epoch = outcome.best_epoch
-        self._take_weights(network)
 
     def _loss(self, network: Autoencoder, histories: Histories, batch: Batch) -> torch.Tensor:
         bags = histories.bags(histories.users[batch.examples])
@@ -154,9 +111,6 @@ class AutoencoderRecommender(Recommender):
     def _rank(self, users: NDArray[np.integer], history: csr_matrix, k: int, *, drop_seen: bool) -> Ranking:
         vectors = Vectors(self._decoded(history), *self._output)
         return rank_vectors(vectors, np.arange(len(users)), k, seen=history if drop_seen else None)
-
-    def _rank_unseen(self, users: NDArray[np.integer], history: csr_matrix, k: int) -> Ranking:
-        return self._rank(users, history, k, drop_seen=True)
 
     def _decoded(self, history: csr_matrix) -> NDArray[np.float32]:
         """The decoder's last hidden layer (n, width) for histories (n, n_items), nothing dropped."""

@@ -11,16 +11,15 @@ from pydantic import Field
 from scipy.sparse import csr_matrix
 
 from interactions.training_set import TrainingSet
-from models.base import Arrays, ModelConfig, Recommender
+from models.base import Arrays, ModelConfig
 from models.deep.batches import Histories, touched_in_batch
-from models.deep.checkpoints import fingerprint
-from models.deep.devices import generator, torch_device, torch_threads
+from models.deep.devices import generator
 from models.deep.holding_out import HoldOut
 from models.deep.layers import Layer, root_mean_weights, take_layer
-from models.deep.loop import Batch, Schedule, TrainingLoop
+from models.deep.loop import Batch
 from models.deep.losses import in_batch_softmax_loss
 from models.deep.networks import log_popularity
-from models.deep.optimizers import adam
+from models.deep.recommender import DeepConfig, DeepRecommender
 from models.deep.towers import TwoTowers, history_weights
 from models.features import avatars, features_to_learn, mean_rows
 from models.fit_run import FitRun
@@ -33,13 +32,12 @@ from topshelf.errors import CorruptArtifact
 _ITEMS_AT_ONCE = 65_536
 
 
-class DssmConfig(ModelConfig):
+class DssmConfig(DeepConfig):
     """factors: length of a vector; hidden: widths of the layers between the sums of embeddings and the
     vectors, none for the sums themselves; temperature: what cosines are divided by;
     correction: how much of an item's popularity in the batch is taken off its score, 1 for all of it;
-    history_dropout: share of a user's history left out; lr, wd: Adam's learning rate and weight decay;
-    batch_size: interactions of a batch, each the others' negative; epochs, patience, valid_share,
-    mixed_precision: as of the autoencoders; features: use those of users and items, where there are any.
+    history_dropout: share of a user's history left out; batch_size: interactions of a batch, each the others'
+    negative; features: use those of users and items, where there are any; the others as of ``DeepConfig``.
     """
 
     factors: int = Field(128, ge=1, le=1024)
@@ -48,12 +46,9 @@ class DssmConfig(ModelConfig):
     correction: float = Field(1.0, ge=0, le=1)
     history_dropout: float = Field(0.0, ge=0, lt=1)
     lr: float = Field(2e-3, gt=0)
-    wd: float = Field(0.0, ge=0)
     batch_size: int = Field(2048, ge=2)
     epochs: int = Field(30, ge=1, le=10_000)
     patience: int = Field(5, ge=0)
-    valid_share: float = Field(0.1, ge=0, lt=1)
-    mixed_precision: bool = False
     features: bool = True
 
     space: ClassVar[Mapping[str, Dimension]] = {
@@ -67,7 +62,7 @@ class DssmConfig(ModelConfig):
     }
 
 
-class Dssm(Recommender):
+class Dssm(DeepRecommender):
     """P.-S. Huang et al., "Learning Deep Structured Semantic Models for Web Search using Clickthrough Data",
     CIKM 2013 (DSSM), with the in-batch negatives of X. Yi et al., "Sampling-Bias-Corrected Neural Modeling
     for Large Corpus Item Recommendations", RecSys 2019.
@@ -79,9 +74,6 @@ class Dssm(Recommender):
     """
 
     name = "dssm"
-    optimizer: ClassVar[str] = "Adam"
-    queue = "gpu"
-    devices = ("cpu", "cuda")
     config_class: ClassVar[type[ModelConfig]] = DssmConfig
 
     config: DssmConfig
@@ -91,63 +83,35 @@ class Dssm(Recommender):
     _avatars: NDArray[np.float32]
     _avatar_of: NDArray[np.int32]
     _layers: list[Layer]
-    _best_epoch: int
-
-    def refit_config(self) -> DssmConfig:
-        """As ``config``, with the best number of epochs and nothing held out."""
-        self._fitted_shape()
-        return self.config.model_copy(update={"epochs": self._best_epoch, "valid_share": 0.0})
 
     def knows_cold(self, users: NDArray[np.integer]) -> NDArray[np.bool_]:
         """Who had no history in training, and features that somebody with one has."""
         known: NDArray[np.bool_] = self._avatar_of[users] >= 0
         return known
 
-    def _fit(self, data: TrainingSet, run: FitRun) -> None:
-        with torch_threads(self.threads):
-            self._train(data, run)
-
-    def _train(self, data: TrainingSet, run: FitRun) -> None:
-        config, matrix = self.config, touched(data.matrix)
-        held_out = HoldOut.of(matrix, config.valid_share, self.seed)
+    def _train(self, data: TrainingSet, held_out: HoldOut | None, device: torch.device, run: FitRun) -> None:
+        matrix = touched(data.matrix)
         kept = matrix if held_out is None else held_out.kept
-        batches = _Batches(kept, *features_to_learn(data, kept, wanted=config.features), self._device())
+        batches = _Batches(kept, *features_to_learn(data, kept, wanted=self.config.features), device)
         network = TwoTowers(
             torch.from_numpy(np.bincount(kept.indices, minlength=kept.shape[1])),
-            config.factors,
-            config.hidden,
+            self.config.factors,
+            self.config.hidden,
             user_features=batches.n_user_features,
             item_features=batches.n_item_features,
             numbers=generator(torch.device("cpu"), self.seed),
-        ).to(self._device())
+        ).to(device)
         self._without_avatars(data.n_users)
-
-        def validate() -> dict[str, float]:
-            self._take_weights(network, batches)
-            return held_out.measure(self._rank_unseen) if held_out is not None else {}
-
-        loop = TrainingLoop(
-            self.name,
+        self._descend(
             network,
-            adam(network, config.lr, config.wd),
             lambda batch: self._loss(network, batches, batch),
             n_examples=len(batches.items),
-            seed=self.seed,
-            schedule=Schedule(
-                epochs=config.epochs,
-                batch_size=config.batch_size,
-                patience=config.patience,
-                mixed_precision=config.mixed_precision,
-            ),
-            validate=validate if held_out is not None else None,
+            held_out=held_out,
+            take_weights=lambda: self._take_weights(network, batches),
+            arrays=batches.arrays,
+            run=run,
         )
-        key = fingerprint(self.name, config.model_dump(mode="json"), self.seed, *batches.arrays)
-        self._best_epoch = loop.run(run, key).best_epoch
-        self._take_weights(network, batches)
         self._take_avatars(matrix, batches.known_features)
-
-    def _device(self) -> torch.device:
-        return torch_device(self.device)
 
     def _loss(self, network: TwoTowers, batches: "_Batches", batch: Batch) -> torch.Tensor:
         config = self.config
@@ -195,9 +159,6 @@ class Dssm(Recommender):
     def _rank(self, users: NDArray[np.integer], history: csr_matrix, k: int, *, drop_seen: bool) -> Ranking:
         vectors = Vectors(self._user_vectors(users, history), self._items.items, self._items.biases)
         return rank_vectors(vectors, np.arange(len(users)), k, seen=history if drop_seen else None)
-
-    def _rank_unseen(self, users: NDArray[np.integer], history: csr_matrix, k: int) -> Ranking:
-        return self._rank(users, history, k, drop_seen=True)
 
     def _user_vectors(self, users: NDArray[np.integer], history: csr_matrix) -> NDArray[np.float32]:
         """Vectors (n, factors) of ``users`` (n,) over the temperature; without a history, their avatars."""

@@ -1,5 +1,5 @@
 """The ``topshelf`` command."""
 
-from topshelf.cli.application import main
+from topshelf.cli.main import main
 
 __all__ = ["main"]

@@ -1,7 +1,6 @@
 """The command's root: its help, its errors and its exit codes."""
 
 import json
-import logging
 import sys
 from typing import Any
 
@@ -99,12 +98,3 @@ def show_error(error: TopshelfError) -> None:
 def print_json(value: Any) -> None:
     """Print a value as one line of JSON."""
     sys.stdout.write(json.dumps(value, ensure_ascii=False, default=str) + "\n")
-
-
-def main() -> None:
-    """Run the command."""
-    # Each module registers its commands; their libraries are imported when a command runs.
-    from topshelf.cli import data, demo, jobs, metrics, runs, services, shelves, tune  # noqa: F401
-
-    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
-    app()
