@@ -1,7 +1,7 @@
 """Matrix factorisation by alternating least squares; implicit does the solving."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from implicit.cpu.als import AlternatingLeastSquares
@@ -10,21 +10,19 @@ from scipy.sparse import csr_matrix
 
 from interactions.training_set import TrainingSet
 from models.base import ModelConfig
-from models.factors import FactorRecommender
+from models.factors import FactorConfig, FactorRecommender, check_factors
 from models.fit_run import Epoch, FitRun
 from models.ranking import Vectors
 from models.space import Dimension, Floats, Ints
 from models.threads import blas_threads
-from topshelf.errors import TrainingFailed
 
 
-class AlsConfig(ModelConfig):
+class AlsConfig(FactorConfig):
     """factors: length of a vector; regularization: weight of the vectors' own size;
     alpha: how much more an interaction counts than none, per unit of weight;
     weighted: take the interactions' weights, or 1 for each; iterations: sweeps over users and items.
     """
 
-    factors: int = Field(64, ge=1, le=1024)
     regularization: float = Field(10.0, ge=0)
     alpha: float = Field(2.0, gt=0)
     weighted: bool = False
@@ -66,7 +64,13 @@ class Als(FactorRecommender):
             )
 
             def after_iteration(iteration: int, seconds: float, _loss: float | None) -> None:
-                _check_finite(model, iteration + 1)
+                check_factors(
+                    "als",
+                    iteration + 1,
+                    model.user_factors,
+                    model.item_factors,
+                    advice="raise regularization or lower alpha",
+                )
                 run.epoch_done(Epoch(iteration + 1, None, seconds))
                 run.report(
                     (iteration + 1) / config.iterations,
@@ -79,15 +83,3 @@ class Als(FactorRecommender):
     def _confidence(self, matrix: csr_matrix) -> csr_matrix:
         data = matrix.data if self.config.weighted else np.ones_like(matrix.data)
         return csr_matrix((data.astype(np.float32), matrix.indices, matrix.indptr), shape=matrix.shape)
-
-    @property
-    def _width(self) -> int:
-        return self.config.factors
-
-
-def _check_finite(model: Any, iteration: int) -> None:
-    if not (np.isfinite(model.user_factors).all() and np.isfinite(model.item_factors).all()):
-        raise TrainingFailed(
-            f"als diverged at iteration {iteration}: a factor is NaN or infinite; "
-            "raise regularization or lower alpha"
-        )

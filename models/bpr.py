@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from implicit.cpu.bpr import BayesianPersonalizedRanking
@@ -10,16 +10,15 @@ from pydantic import Field
 
 from interactions.training_set import TrainingSet
 from models.base import ModelConfig
-from models.factors import FactorRecommender, without_untouched
+from models.factors import FactorConfig, FactorRecommender, check_factors, without_untouched
 from models.fit_run import Epoch, FitRun
 from models.linear import touched
 from models.ranking import Vectors
 from models.space import Dimension, Floats, Ints
 from models.threads import blas_threads
-from topshelf.errors import TrainingFailed
 
 
-class BprConfig(ModelConfig):
+class BprConfig(FactorConfig):
     """factors: length of a vector, the item's bias aside; learning_rate: length of a step;
     regularization: weight of the vectors' own size; iterations: each draws as many pairs as there are
     interactions.
@@ -73,7 +72,9 @@ class Bpr(FactorRecommender):
             def after_iteration(iteration: int, *_counts: float) -> None:
                 nonlocal began
                 number = iteration + 1
-                _check_finite(model, number)
+                check_factors(
+                    "bpr", number, model.user_factors, model.item_factors, advice="lower learning_rate"
+                )
                 now = time.monotonic()
                 run.epoch_done(Epoch(number, None, now - began))
                 run.report(number / config.iterations, f"bpr: iteration {number} of {config.iterations}")
@@ -84,15 +85,4 @@ class Bpr(FactorRecommender):
             np.ascontiguousarray(model.user_factors[:, : config.factors]),
             np.ascontiguousarray(model.item_factors[:, : config.factors]),
             without_untouched(model.item_factors[:, config.factors], ones),
-        )
-
-    @property
-    def _width(self) -> int:
-        return self.config.factors
-
-
-def _check_finite(model: Any, iteration: int) -> None:
-    if not (np.isfinite(model.user_factors).all() and np.isfinite(model.item_factors).all()):
-        raise TrainingFailed(
-            f"bpr diverged at iteration {iteration}: a factor is NaN or infinite; lower learning_rate"
         )

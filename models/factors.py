@@ -5,25 +5,29 @@ from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 from scipy.sparse import csr_matrix
 
-from models.base import Arrays, Recommender
+from models.base import Arrays, ModelConfig, Recommender
 from models.ranking import Vectors
 from models.stored import take, take_finite
-from topshelf.errors import CorruptArtifact
+from topshelf.errors import CorruptArtifact, TrainingFailed
+
+
+class FactorConfig(ModelConfig):
+    """factors: length of a vector, the item's bias aside."""
+
+    factors: int = Field(64, ge=1, le=1024)
 
 
 class FactorRecommender(Recommender):
-    """Base of factorisations: a subclass fills ``_fit``, which sets ``_factors``, and ``_width``."""
+    """Base of factorisations: a subclass fills ``_fit``, which sets ``_factors``."""
 
+    config_class: ClassVar[type[ModelConfig]] = FactorConfig
     has_biases: ClassVar[bool] = False
 
+    config: FactorConfig
     _factors: Vectors
-
-    @property
-    def _width(self) -> int:
-        """Length of a vector."""
-        raise NotImplementedError
 
     def _vectors(self) -> Vectors:
         return self._factors
@@ -35,10 +39,30 @@ class FactorRecommender(Recommender):
         return arrays
 
     def _restore(self, arrays: Mapping[str, NDArray[np.generic]], n_users: int, n_items: int) -> None:
+        factors = self.config.factors
         self._factors = Vectors(
-            take_finite(arrays, "user_factors", (n_users, self._width)),
-            take_finite(arrays, "item_factors", (n_items, self._width)),
+            take_finite(arrays, "user_factors", (n_users, factors)),
+            take_finite(arrays, "item_factors", (n_items, factors)),
             _take_biases(arrays, n_items) if self.has_biases else None,
+        )
+
+
+def check_factors(
+    name: str,
+    iteration: int,
+    users: NDArray[np.floating],
+    items: NDArray[np.floating],
+    *,
+    advice: str,
+) -> None:
+    """Look at the vectors after an iteration.
+
+    Raises:
+        TrainingFailed: one of them is NaN or infinite; ``advice`` says what to do about it.
+    """
+    if not (np.isfinite(users).all() and np.isfinite(items).all()):
+        raise TrainingFailed(
+            f"{name} diverged at iteration {iteration}: a factor is NaN or infinite; {advice}"
         )
 
 

@@ -12,7 +12,7 @@ from scipy.sparse import csr_matrix, hstack, identity
 
 from interactions.training_set import TrainingSet
 from models.base import Arrays, ModelConfig
-from models.factors import FactorRecommender, without_untouched
+from models.factors import FactorConfig, FactorRecommender, without_untouched
 from models.features import avatars, features_to_learn
 from models.fit_run import Epoch, FitRun
 from models.linear import touched
@@ -23,14 +23,13 @@ from models.threads import blas_threads
 from topshelf.errors import TrainingFailed
 
 
-class LightFmConfig(ModelConfig):
+class LightFmConfig(FactorConfig):
     """factors: length of a vector, the bias aside; loss: "warp" draws items until one ranks too high, at most
     ``max_sampled``; "bpr" draws one; "logistic" sees touched items only, as ones;
     learning_rate: first step of adagrad's; user_regularization, item_regularization: L2, per step;
     epochs: passes over the interactions; features: use those of users and items, where the data have any.
     """
 
-    factors: int = Field(64, ge=1, le=1024)
     loss: Literal["warp", "bpr", "logistic"] = "warp"
     learning_rate: float = Field(0.05, gt=0)
     user_regularization: float = Field(0.0, ge=0)
@@ -116,10 +115,6 @@ class LightFm(FactorRecommender):
         if len(cold):
             user_factors[cold] = avatars(user_factors[active], of_users[active], of_users[cold])
         self._factors = Vectors(user_factors, item_factors, without_untouched(biases, ones))
-
-    @property
-    def _width(self) -> int:
-        return self.config.factors
 
     def _arrays(self) -> Arrays:
         return {**super()._arrays(), "described": self._described}
