@@ -1,7 +1,6 @@
 """A study of a model's hyper-parameters: Optuna proposes, Celery jobs try, the study's file remembers."""
 
 import json
-import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -21,8 +20,6 @@ from workers.dispatch import Dispatcher
 from workers.runtime import Runtime
 from workers.tracking.fields import STUDY_BEST
 from workers.tracking.runs import file_name
-
-log = logging.getLogger(__name__)
 
 METRICS = ("NDCG@10", "MAP@10", "MAP@10 (min)", "MRR@10", "Precision@10", "Recall@10", "HitRate@10")
 POLL_SECONDS = 0.3

@@ -69,8 +69,7 @@ class Dssm(DeepRecommender):
 
     A user is the items touched, the one to be predicted left out, and the user's features: so new events
     count without training. Who has features alone is served by an avatar, the mean vector of users who share
-    them. What a user has touched is never
-    that user's negative.
+    them. What a user has touched is never that user's negative.
     """
 
     name = "dssm"
