@@ -84,6 +84,11 @@ class Blend(Recommender):
     config: BlendConfig
     _models: tuple[Recommender, ...]
 
+    def knows_cold(self, users: NDArray[np.integer]) -> NDArray[np.bool_]:
+        """Whom one of the components knows."""
+        known: NDArray[np.bool_] = np.any([model.knows_cold(users) for model in self._models], axis=0)
+        return known
+
     def refit_config(self) -> ModelConfig:
         chosen = tuple(
             component.model_copy(update={"config": model.refit_config().model_dump(mode="json")})

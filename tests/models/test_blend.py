@@ -4,7 +4,9 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_matrix
 
+from interactions.features import FeatureMatrix
 from interactions.training_set import TrainingSet
 from models.blend import Blend, BlendConfig, Component, fuse
 from models.registry import create_model
@@ -70,3 +72,20 @@ def test_the_components_are_refitted_with_what_they_chose(data: TrainingSet) -> 
     assert [component.model for component in config.components] == ["als", "item_knn"]
     assert config.components[0].config["factors"] == 64
     assert isinstance(config.components[0], Component)
+
+
+def test_who_a_component_knows_by_features_alone_gets_its_list(data: TrainingSet) -> None:
+    lil = data.matrix.tolil()
+    lil[58:] = 0
+    sexes = np.eye(2, dtype=np.float32)[np.arange(60) % 2]
+    sexes[59] = 0
+    matrix = csr_matrix(lil, dtype=np.float32)
+    features = FeatureMatrix(csr_matrix(sexes), ("sex=F", "sex=M"))
+    known = TrainingSet(matrix, data.categories, data.category_names, features)
+    components = [{"model": "als"}, {"model": "lightfm"}]
+    blend = create_model("blend", {"components": components}).fit(known)
+    alone = create_model("lightfm").fit(known)
+    users = np.array([58, 59])
+    wanted, found = (model.recommend(users, matrix[users], 5).items for model in (alone, blend))
+    assert (found[0] >= 0).all()
+    np.testing.assert_array_equal(found, wanted)
