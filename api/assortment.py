@@ -1,9 +1,11 @@
 """What may be handed out: a dataset's catalogue, and what was changed about its items since."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
+
+import orjson
 
 from store.catalog import Catalog
 from topshelf.errors import InvalidId
@@ -40,6 +42,10 @@ class Assortment:
         self.dataset = dataset
         self.catalog = catalog
         self.item_ids = catalog.item_ids
+        # Formatted anew: orjson hands out bytes in blocks of a kilobyte, which would stay.
+        self.encoded = [b"%b" % orjson.dumps(item) for item in catalog.item_ids]
+        """External ids as JSON has them, by index."""
+        self._hidden: tuple[Overlay, Set[int]] = (Overlay(), frozenset())
         self._by_category: dict[str, list[int]] = {}
         for index, labels in enumerate(catalog.categories):
             for label in labels:
@@ -49,6 +55,14 @@ class Assortment:
     def labels(self) -> Collection[str]:
         """Categories that some item has."""
         return self._by_category.keys()
+
+    def hidden(self, overlay: Overlay) -> Set[int]:
+        """Indices of the items an overlay hides; the last overlay's are remembered."""
+        known, indices = self._hidden
+        if known is not overlay:
+            indices = frozenset(self.indices_of(overlay.hidden))
+            self._hidden = (overlay, indices)
+        return indices
 
     def items(self, indices: Iterable[int]) -> Iterator[ItemId]:
         """External ids of item indices."""

@@ -1,26 +1,18 @@
-"""Keeps requests from waiting for a Redis that is away."""
+"""Knows whether Redis answers."""
 
-import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 from api.metrics import Metrics
-from topshelf.errors import StoreUnavailable
 
 logger = logging.getLogger(__name__)
-
-READ_SECONDS = 0.25
-"""How long one request waits for Redis before it is answered from memory."""
 
 
 class Circuit:
     """Opens at the first read that fails; closed again by whoever finds Redis back."""
 
-    def __init__(self, metrics: Metrics, *, timeout_seconds: float = READ_SECONDS) -> None:
+    def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
-        self._timeout_seconds = timeout_seconds
         self._away_since: float | None = None
 
     @property
@@ -40,19 +32,3 @@ class Circuit:
         if self._away_since is not None:
             logger.warning("Redis answers again after %.1f s", self.away_seconds)
             self._away_since = None
-
-    @asynccontextmanager
-    async def reading(self) -> AsyncIterator[None]:
-        """Guards one read.
-
-        Raises:
-            StoreUnavailable: Redis is known to be away, or did not answer in time.
-        """
-        if self._away_since is not None:
-            raise StoreUnavailable("Redis did not answer a moment ago")
-        try:
-            async with asyncio.timeout(self._timeout_seconds):
-                yield
-        except (StoreUnavailable, TimeoutError) as error:
-            self.open()
-            raise StoreUnavailable("Redis did not answer in time") from error

@@ -13,7 +13,7 @@ from api.loading import Loader
 from api.snapshot import LiveModel, Neighbours, Snapshot
 from store.generations import Pointer
 from store.items import ItemOverlay
-from store.reading import Poll, ShelfReader
+from store.reading import ShelfReader
 from topshelf.errors import StoreUnavailable, TopshelfError
 
 POLL_SECONDS = 0.1
@@ -77,6 +77,7 @@ class Live:
         """
         await self.refresh_items()
         await self._load()
+        await self._shelves.load_marks()
         self._circuit.close()
 
     async def refresh_items(self) -> None:
@@ -103,19 +104,13 @@ class Live:
             await asyncio.sleep(POLL_SECONDS)
 
     async def _poll(self) -> None:
-        poll = await self._ask()
+        poll = await self._shelves.poll()
         self._circuit.close()
+        await self._shelves.load_marks()
         if poll.items_version != self.snapshot.overlay.version:
             await self.refresh_items()
         if not self.started or self._wanted(poll.pointers):
             self._load_beside()
-
-    async def _ask(self) -> Poll:
-        try:
-            async with asyncio.timeout(RETRY_SECONDS):
-                return await self._shelves.poll()
-        except TimeoutError as error:
-            raise StoreUnavailable("Redis did not answer in time") from error
 
     def _load_beside(self) -> None:
         """Load in a task of its own: a large catalogue must not hold up hidden items."""
@@ -138,7 +133,7 @@ class Live:
     async def _load(self) -> None:
         async with self._models_turn:
             # Asked for anew: what was polled before the turn came may be out of date.
-            pointers = (await self._ask()).pointers
+            pointers = (await self._shelves.poll()).pointers
             models: dict[str, LiveModel] = {}
             for name, pointer in sorted(pointers.items()):
                 model = await self._model(name, pointer)

@@ -50,7 +50,15 @@ class Loader:
                 {label: number for number, label in enumerate(labels)},
                 tuple(tuple(assortment.items(row.tolist())) for row in rows),
             )
-        return LiveModel(name, pointer, generation, assortment, published_at(generation), popularity)
+        return LiveModel(
+            name,
+            pointer,
+            generation,
+            assortment,
+            self._shelves.stock(generation),
+            published_at(generation),
+            popularity,
+        )
 
     async def neighbours(self, models: Mapping[str, LiveModel]) -> Neighbours | None:
         """The online kNN of the live ``item_knn``, else of another model that brings one.

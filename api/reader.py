@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -12,15 +12,14 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from api.assortment import ItemId
-from api.circuit import READ_SECONDS, Circuit
+from api.circuit import Circuit
 from api.dispatching import Dispatcher
 from api.live import Live
 from api.loading import Loader
 from api.metrics import Metrics
-from api.row_reads import RowReads
-from api.shelf import NOBODY, Served, Shelf, Taste, Wish
-from api.snapshot import LiveModel, Snapshot
-from store.connection import connect, connect_async
+from api.shelf import Served, Shelf, Taste, Wish
+from api.snapshot import LiveModel
+from store.connection import connect
 from store.events import EventLog
 from store.generations import Generations
 from store.items import ItemOverlay
@@ -28,9 +27,12 @@ from store.jobs import Jobs
 from store.keys import Keys
 from store.reading import ShelfReader
 from store.recents import Recents
+from store.stock import UserRow
 from topshelf.errors import ModelNotFound, StoreUnavailable
 from topshelf.settings import Settings
 
+READ_SECONDS = 0.25
+"""How long one request waits for Redis before it is answered from memory."""
 STORE_SECONDS = 2.0
 """How long a route that writes waits for Redis."""
 USERS_IN_A_ROW = 25
@@ -56,9 +58,13 @@ class Reader:
         self.circuit = Circuit(self.metrics)
         self.serving = _impatient(serving_url)
         self.durable = _impatient(settings.durable_url.get_secret_value())
-        self._reading = connect_async(serving_url, timeout_seconds=STORE_SECONDS)
-        self.shelves = ShelfReader(self._reading, keys)
-        self._rows = RowReads(self.shelves, timeout_seconds=READ_SECONDS)
+        self.shelves = ShelfReader(
+            serving_url,
+            keys,
+            timeout_seconds=READ_SECONDS,
+            recent_ttl_seconds=settings.recent_ttl_seconds,
+            cache_bytes=settings.cache_mb * 1_000_000 // settings.api_processes,
+        )
         self.items = ItemOverlay(self.serving, keys)
         self.recents = Recents(self.serving, keys, settings.recent_ttl_seconds)
         self.generations = Generations(self.serving, keys)
@@ -70,12 +76,13 @@ class Reader:
 
     async def start(self) -> None:
         """Load what is live and follow it."""
+        self._loop = asyncio.get_running_loop()
         await self.live.start()
 
     async def stop(self) -> None:
         """Let go of every connection."""
         await self.live.stop()
-        await self._reading.aclose()
+        await self.shelves.close()
         self.serving.close()
         self.durable.close()
 
@@ -95,36 +102,50 @@ class Reader:
         raise ModelNotFound(f"no generation of {name[:64]!r} is live; live models: {live}")
 
     async def recommend(self, model: LiveModel, user: ItemId, wish: Wish) -> Answer:
-        """The list of one user, in one round trip to Redis where the user has a row."""
-        snapshot = self.live.snapshot
-        key = str(user).encode()
+        """The list of one user: out of memory, or in one round trip to Redis."""
+        row, stale = await self.row(model, str(user).encode())
+        return self.answer(model, row, wish, stale=stale)
+
+    async def row(self, model: LiveModel, user_key: bytes) -> tuple[UserRow, bool]:
+        """What the store has about a user; and whether that is stale, out of memory while Redis is away."""
+        held = model.stock.held_row(user_key)
+        if held is not None:
+            return UserRow(held), False
         try:
-            async with self.circuit.reading():
-                row, recents = await self._rows.row(model.generation, key)
-                taste = Taste(recents)
-                if not row:
-                    taste = Taste(recents, favourites(await self.shelves.profile(key)))
+            return await model.stock.read(user_key), False
         except StoreUnavailable:
-            return self._counted(model, Answer(Shelf(snapshot).newcomer(model, NOBODY, wish), stale=True))
-        return self._counted(model, Answer(_list(snapshot, model, row, taste, wish)))
+            self.circuit.open()
+            return UserRow(model.stock.remembered_row(user_key)), True
+
+    def answer(self, model: LiveModel, row: UserRow, wish: Wish, *, stale: bool = False) -> Answer:
+        """The list for what the store has about a user."""
+        shelf = Shelf(self.live.snapshot)
+        taste = Taste(row.recents, favourites(row.profile))
+        served = shelf.stocked(model, row.row, taste, wish) if row.row else shelf.newcomer(model, taste, wish)
+        self.metrics.handed_out(model.name, served.source, stale=stale)
+        return Answer(served, stale)
 
     async def recommend_many(self, model: LiveModel, users: Sequence[ItemId], wish: Wish) -> list[Answer]:
         """The lists of many users, their rows in one round trip."""
-        snapshot = self.live.snapshot
+        keys = [str(user).encode() for user in users]
+        stale = False
         try:
-            async with self.circuit.reading():
-                rows = await self.shelves.rows(
-                    model.name, model.generation, [str(user).encode() for user in users]
-                )
+            rows = await model.stock.read_many(keys)
         except StoreUnavailable:
-            served = Shelf(snapshot).newcomer(model, NOBODY, wish)
-            return [self._counted(model, Answer(served, stale=True)) for _ in users]
+            self.circuit.open()
+            rows = [UserRow(model.stock.remembered_row(key)) for key in keys]
+            stale = True
         answers = []
-        for turn, (row, recents) in enumerate(rows):
+        for turn, row in enumerate(rows):
             if turn % USERS_IN_A_ROW == 0:
                 await asyncio.sleep(0)
-            answers.append(self._counted(model, Answer(_list(snapshot, model, row, Taste(recents), wish))))
+            answers.append(self.answer(model, row, wish, stale=stale))
         return answers
+
+    def touched(self, users: Iterable[str]) -> None:
+        """Note, from any thread, that users did something: their next answer here takes it into account."""
+        for user in users:
+            self._loop.call_soon_threadsafe(self.shelves.touched, user.encode())
 
     async def change_item(
         self,
@@ -163,17 +184,13 @@ class Reader:
         else:
             self.items.unhide(item)
 
-    def _counted(self, model: LiveModel, answer: Answer) -> Answer:
-        self.metrics.handed_out(model.name, answer.served.source, stale=answer.stale)
-        return answer
-
 
 def reader_of(request: Request) -> Reader:
     """The reader of the app a request came to."""
     return cast("Reader", request.app.state.reader)
 
 
-def favourites(profile: dict[str, object] | None) -> tuple[str, ...]:
+def favourites(profile: Mapping[str, object] | None) -> tuple[str, ...]:
     """Favourite categories in a user's profile."""
     named = (profile or {}).get("categories")
     return tuple(str(label) for label in named) if isinstance(named, list) else ()
@@ -184,8 +201,3 @@ def _impatient(url: str) -> redis.Redis:
     client = connect(url, timeout_seconds=STORE_SECONDS)
     client.set_retry(Retry(NoBackoff(), 0))
     return client
-
-
-def _list(snapshot: Snapshot, model: LiveModel, row: bytes | None, taste: Taste, wish: Wish) -> Served:
-    shelf = Shelf(snapshot)
-    return shelf.newcomer(model, taste, wish) if not row else shelf.stocked(model, row, taste, wish)

@@ -8,6 +8,7 @@ from uvicorn.supervisors import Multiprocess
 
 from api.app import create_app
 from api.auth import Tokens
+from api.protocol import ReaderProtocol
 from topshelf.errors import ServiceError
 from topshelf.settings import Settings
 
@@ -37,10 +38,11 @@ def run(settings: Settings) -> None:
         host=settings.api_host,
         port=settings.api_port,
         loop="uvloop",
-        http="httptools",
+        http=ReaderProtocol,
         lifespan="on",
         log_level=settings.log_level.lower(),
         access_log=False,
+        proxy_headers=False,
         server_header=False,
         workers=settings.api_processes,
         timeout_graceful_shutdown=STOP_SECONDS,

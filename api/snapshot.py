@@ -1,15 +1,20 @@
 """What a reader serves at one moment; never changed, replaced whole."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from types import MappingProxyType
 from typing import Self
 
 from api.assortment import Assortment, ItemId, Overlay
+from api.list_headers import ListHeaders
 from knn.neighbours import NeighbourIndex
 from store.generations import Generation, Pointer
+from store.rows import row_reader
+from store.stock import Stock
 
+DEFAULT_K = 10
 POPULAR = "popular"
 POPULAR_IN_CATEGORY = "popular_in_category"
 NEIGHBOURS = "item_knn"
@@ -38,10 +43,29 @@ class LiveModel:
     pointer: Pointer
     generation: Generation
     assortment: Assortment
+    stock: Stock
     published_at: float
     """Epoch seconds."""
     popularity: Popularity | None = None
     """There where the layout is ``segments``."""
+    _headers: dict[tuple[str, bool], ListHeaders] = field(default_factory=dict, init=False, repr=False)
+
+    @property
+    def k(self) -> int:
+        """Items of a list where nobody says how many."""
+        return min(DEFAULT_K, self.generation.k_store)
+
+    @cached_property
+    def first_items(self) -> Callable[[bytes], Sequence[int]]:
+        """Reads the first ``k`` item indices of a row; none of a row that is shorter."""
+        return row_reader(self.generation.id_width, self.k)
+
+    def headers(self, source: str, stale: bool = False) -> ListHeaders:
+        """The headers of this generation's lists."""
+        headers = self._headers.get((source, stale))
+        if headers is None:
+            headers = self._headers[source, stale] = ListHeaders(source, str(self.pointer), stale=stale)
+        return headers
 
     def age_seconds(self, now: float) -> float:
         """Seconds since the generation was published."""

@@ -6,9 +6,8 @@ from collections.abc import Iterable
 from api.assortment import Assortment
 from api.errors import Location, invalid
 from api.shelf import Shelf, Wish
+from api.snapshot import DEFAULT_K
 from topshelf.errors import InvalidId
-
-DEFAULT_K = 10
 
 
 def wish_for(

@@ -4,8 +4,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import redis
-import redis.asyncio
-from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import ExponentialBackoff
 from redis.exceptions import (
     ChildDeadlockedError,
@@ -53,24 +51,6 @@ def connect(url: str, *, timeout_seconds: float = 5) -> redis.Redis:
             socket_connect_timeout=timeout_seconds,
             retry=Retry(ExponentialBackoff(cap=0.5, base=0.05), retries=3),
             health_check_interval=30,
-        )
-    except ValueError as error:
-        raise StoreError(f"not a Redis URL: {error}") from error
-
-
-def connect_async(url: str, *, timeout_seconds: float = 5) -> redis.asyncio.Redis:
-    """An asyncio client for ``url``; it tries once more at most, for a reader must not dwell.
-
-    Raises:
-        StoreError: the URL cannot be read.
-    """
-    try:
-        return redis.asyncio.Redis.from_url(
-            url,
-            decode_responses=False,
-            socket_timeout=timeout_seconds,
-            socket_connect_timeout=timeout_seconds,
-            retry=AsyncRetry(ExponentialBackoff(cap=0.05, base=0.01), retries=1),
         )
     except ValueError as error:
         raise StoreError(f"not a Redis URL: {error}") from error

@@ -61,6 +61,14 @@ class Keys:
         """Hash: user key -> the rest of the user's row."""
         return f"{self.prefix}o:{{{model}:{generation}:{bucket}}}"
 
+    def bucket_pattern(self, model: str, generation: str) -> bytes:
+        """The names of a generation's buckets, with ``%d`` for the number."""
+        return f"{self._escaped}b:{{{model}:{generation}:%d}}".encode()
+
+    def overflow_pattern(self, model: str, generation: str) -> bytes:
+        """The names of a generation's overflow hashes, with ``%d`` for the number."""
+        return f"{self._escaped}o:{{{model}:{generation}:%d}}".encode()
+
     def catalog(self, dataset: str, part: int) -> str:
         """One part of a dataset's catalogue."""
         return f"{self.prefix}catalog:{dataset}:{part}"
@@ -71,11 +79,34 @@ class Keys:
 
     def recent(self, user: str | bytes) -> str:
         """List of the items a user touched, newest first."""
-        return f"{self.prefix}u:{{{_text(user)}}}"
+        return f"{self.recents_stem}{{{_text(user)}}}"
 
     def profile(self, user: str | bytes) -> str:
         """JSON of what is known about a user."""
-        return f"{self.prefix}p:{{{_text(user)}}}"
+        return f"{self.profiles_stem}{{{_text(user)}}}"
+
+    @property
+    def recents_stem(self) -> str:
+        """What every list of recent items starts with."""
+        return f"{self.prefix}u:"
+
+    @property
+    def profiles_stem(self) -> str:
+        """What every profile starts with."""
+        return f"{self.prefix}p:"
+
+    def user_of(self, key: bytes) -> bytes:
+        """The user whose recent items or profile a key holds."""
+        return key[len(self.recents_stem.encode()) + 1 : -1]
+
+    def recent_marks(self, window: int) -> str:
+        """Bitmap by crc32 of the users who touched something in a window of time."""
+        return f"{self.prefix}marks:u:{window}"
+
+    @property
+    def profile_marks(self) -> str:
+        """Bitmap by crc32 of the users who have a profile."""
+        return f"{self.prefix}marks:p"
 
     def job(self, job_id: str) -> str:
         """Hash of a job record."""
@@ -110,6 +141,10 @@ class Keys:
     def items_version(self) -> str:
         """Counter raised after each change to hidden items or to what is known about items."""
         return f"{self.prefix}items:version"
+
+    @property
+    def _escaped(self) -> str:
+        return self.prefix.replace("%", "%%")
 
 
 def _text(user: str | bytes) -> str:

@@ -64,6 +64,9 @@ class Settings(BaseModel):
     api_host: str = Field("127.0.0.1", description="address the reader binds to")
     api_port: Port = Field(8000, description="port of the reader")
     api_processes: int = Field(1, ge=1, description="reader processes")
+    cache_mb: int = Field(
+        32, ge=0, description="memory for rows a reader has at hand, shared out among its processes; 0: none"
+    )
     flower_host: str = Field("127.0.0.1", description="address Flower binds to")
     flower_port: Port = Field(5555, description="port of Flower")
     flower_user: str = Field("topshelf", description="user of Flower's basic auth")

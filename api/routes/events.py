@@ -73,3 +73,4 @@ def _touch(reader: Reader, events: Sequence[Event]) -> None:
         items_of_user.setdefault(str(event.user_id), []).append(str(event.item_id))
     for user, items in items_of_user.items():
         reader.recents.touch(user, items)
+    reader.touched(items_of_user)

@@ -19,6 +19,8 @@ from topshelf.errors import UserNotFound
 
 router = APIRouter(tags=["recommendations"], dependencies=[Depends(requires(Scope.read))])
 
+ROUTE = "/reco/{model_name}/{user_id:path}"
+
 HEADERS = {
     "X-Reco-Source": {
         "description": "where the first items came from: cache, knn, popular_in_category or popular",
@@ -34,7 +36,7 @@ HEADERS = {
 
 
 @router.get(
-    "/reco/{model_name}/{user_id:path}",
+    ROUTE,
     summary="The list of one user",
     response_model=Recommendations,
     responses={**documented(404, 422, 503), 200: {"headers": HEADERS}},

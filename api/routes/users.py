@@ -23,4 +23,5 @@ def put_user(request: Request, user_id: str, body: UserBody) -> UserState:
     user = user_from_path(assortment, user_id)
     state = UserState(user_id=user, categories=body.categories or [], features=body.features or {})
     reader.recents.put_profile(str(user), state.model_dump(exclude={"user_id"}))
+    reader.touched([str(user)])
     return state

@@ -12,6 +12,7 @@ from store.buckets import bucket_count, bucket_of, chunk_ranges, write_buckets
 from store.catalog import write_catalog
 from store.generations import Generation, Generations
 from store.keys import Keys
+from store.recents import Recents
 from store.rows import id_width, pack_rows, pack_segment
 
 N_ITEMS = 30
@@ -120,6 +121,14 @@ class Shop:
         self.publish_popular_in_category()
         self.publish_item_knn()
         self.publish_lists()
+
+    def touch(self, user: Id, *items: str) -> None:
+        """A user touches items, newest last."""
+        Recents(self.client, self.keys, 60).touch(str(user), items)
+
+    def put_profile(self, user: Id, *categories: str) -> None:
+        """A user is known to like categories, favourite first."""
+        Recents(self.client, self.keys, 60).put_profile(str(user), {"categories": list(categories)})
 
     def begin(self, model: str) -> Generation:
         """A generation that is being built."""

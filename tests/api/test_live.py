@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 
 from api.app import create_app
-from api.circuit import READ_SECONDS
+from api.reader import READ_SECONDS
 from store.connection import connect
 from store.embedded import EmbeddedRedis, free_port
 from store.items import ItemOverlay

@@ -7,6 +7,9 @@ from api.shelf import NOBODY, Shelf, Taste, Wish
 from api.snapshot import LiveModel, Neighbours, Popularity, Snapshot
 from store.catalog import Catalog
 from store.generations import Generation, Pointer
+from store.keys import Keys
+from store.reading import ShelfReader
+from store.stock import Stock
 from tests.api.shop import (
     K_STORE,
     MOST_POPULAR,
@@ -56,7 +59,13 @@ def live(name: str, assortment: Assortment, lists: dict[str, list[int]] | None =
     if lists:
         rows = tuple(tuple(item(index) for index in indices) for indices in lists.values())
         popularity = Popularity(assortment, {label: number for number, label in enumerate(lists)}, rows)
-    return LiveModel(name, Pointer("1"), generation, assortment, 0.0, popularity)
+    return LiveModel(name, Pointer("1"), generation, assortment, stock_of(generation), 0.0, popularity)
+
+
+def stock_of(generation: Generation) -> Stock:
+    """A stock nothing is read from."""
+    reader = ShelfReader("redis://127.0.0.1:1", Keys(), timeout_seconds=1, recent_ttl_seconds=60)
+    return reader.stock(generation)
 
 
 ALS = live("als", catalogue())

@@ -1,4 +1,3 @@
-import asyncio
 import inspect
 
 import pytest
@@ -9,7 +8,6 @@ from store.connection import (
     check_room,
     check_serving_server,
     connect,
-    connect_async,
     server_version,
     store_errors,
 )
@@ -47,22 +45,10 @@ def test_a_port_nobody_listens_on_is_unavailable() -> None:
         check_serving_server(client)
 
 
-def test_the_asyncio_client_finds_a_port_nobody_listens_on_unavailable() -> None:
-    async def ask() -> None:
-        async with connect_async(f"redis://127.0.0.1:{free_port()}/0") as client:
-            with store_errors():
-                await client.get("key")
-
-    with pytest.raises(StoreUnavailable):
-        asyncio.run(ask())
-
-
 @pytest.mark.parametrize("url", ["redis://127.0.0.1:port/0", "http://127.0.0.1"])
 def test_a_url_that_is_none_is_an_error(url: str) -> None:
     with pytest.raises(StoreError, match="not a Redis URL"):
         connect(url)
-    with pytest.raises(StoreError, match="not a Redis URL"):
-        connect_async(url)
 
 
 def test_a_server_that_keeps_what_it_is_given_is_suitable(

@@ -6,14 +6,12 @@ from typing import Any, TypeVar
 import pytest
 import redis
 
-from store.connection import connect, connect_async
+from store.connection import connect
 from store.embedded import EmbeddedRedis
 from store.generations import Pointer
 from store.items import ItemOverlay
 from store.keys import Keys
 from store.reading import ShelfReader
-from store.recents import Recents
-from store.rows import unpack_row
 from tests.store.stocking import USERS, Stocking, pack
 from topshelf.errors import GenerationNotFound, StoreUnavailable
 
@@ -25,7 +23,7 @@ PUBLICATIONS = 25
 
 
 class Asking:
-    """Asks a reader of its own, over one version of Redis's protocol."""
+    """Asks a reader of its own."""
 
     def __init__(self, url: str, keys: Keys) -> None:
         self._url = url
@@ -35,13 +33,16 @@ class Asking:
         return asyncio.run(self._answer(question))
 
     async def _answer(self, question: Question[T]) -> T:
-        async with connect_async(self._url) as client:
-            return await question(ShelfReader(client, self._keys))
+        reader = ShelfReader(self._url, self._keys, timeout_seconds=5, recent_ttl_seconds=60)
+        try:
+            return await question(reader)
+        finally:
+            await reader.close()
 
 
-@pytest.fixture(params=[2, 3], ids=["RESP2", "RESP3"])
-def ask(request: pytest.FixtureRequest, redis_url: str, keys: Keys) -> Asking:
-    return Asking(f"{redis_url}?protocol={request.param}", keys)
+@pytest.fixture
+def ask(redis_url: str, keys: Keys) -> Asking:
+    return Asking(redis_url, keys)
 
 
 def test_a_poll_says_what_is_live(ask: Asking, client: redis.Redis, keys: Keys, stocking: Stocking) -> None:
@@ -94,64 +95,6 @@ def test_models_are_named_in_order(ask: Asking, client: redis.Redis, keys: Keys)
     assert ask(lambda reader: reader.models()) == ["als", "popular"]
 
 
-@pytest.mark.parametrize("user", USERS[-6:])
-def test_a_row_comes_with_what_the_user_touched(
-    ask: Asking, client: redis.Redis, keys: Keys, stocking: Stocking, user: str
-) -> None:
-    generation = stocking.open()
-    stocking.fill(generation, {name: (position, 7, 8) for position, name in enumerate(USERS)})
-    Recents(client, keys, 60).touch(user, ["5", "ümläut"])
-    row, recents = ask(lambda reader: reader.row("als", generation, user.encode()))
-    assert row is not None
-    assert unpack_row(row, 2).tolist() == [USERS.index(user), 7, 8]
-    assert recents == ["ümläut", "5"]
-
-
-def test_who_is_not_stocked_has_no_row(ask: Asking, stocking: Stocking) -> None:
-    generation = stocking.live()
-    assert ask(lambda reader: reader.row("als", generation, b"stranger")) == (None, [])
-
-
-def test_a_generation_without_user_rows_has_recents_only(
-    ask: Asking, client: redis.Redis, keys: Keys, stocking: Stocking
-) -> None:
-    generation = stocking.open((), layout="segments")
-    Recents(client, keys, 60).touch("1", ["5"])
-    assert ask(lambda reader: reader.rows("als", generation, [b"1", b"2"])) == [(None, ["5"]), (None, [])]
-
-
-def test_recents_are_left_out_where_they_are_not_wanted(
-    ask: Asking, client: redis.Redis, keys: Keys, stocking: Stocking
-) -> None:
-    generation = stocking.live()
-    Recents(client, keys, 60).touch(USERS[0], ["5"])
-    row, recents = ask(lambda reader: reader.row("als", generation, USERS[0].encode(), with_recents=False))
-    assert row == pack([1, 1, 1], 2)
-    assert recents == []
-
-
-@pytest.mark.parametrize(
-    ("n_items", "k"), [(2**16, 20), (2**16, 33), (2**24, 22), (2**24 + 1, 17), (2**24 + 1, 200)]
-)
-def test_long_rows_come_back_whole(ask: Asking, stocking: Stocking, n_items: int, k: int) -> None:
-    generation = stocking.open(n_items=n_items, k_store=k)
-    full = tuple(range(n_items - k, n_items))
-    lists = {user: full[: k - position % 3 * 8] for position, user in enumerate(USERS)}
-    stocking.fill(generation, lists)
-    rows = ask(lambda reader: reader.rows("als", generation, [user.encode() for user in USERS]))
-    found = {
-        user: tuple(unpack_row(row, generation.id_width).tolist())
-        for user, (row, _) in zip(USERS, rows, strict=True)
-        if row is not None
-    }
-    assert found == lists
-
-
-def test_nobody_asked_for_is_nobody_answered(ask: Asking, stocking: Stocking) -> None:
-    generation = stocking.live()
-    assert ask(lambda reader: reader.rows("als", generation, [])) == []
-
-
 def test_a_generation_reads_as_the_writer_reads_it(ask: Asking, stocking: Stocking) -> None:
     generation = stocking.live()
     assert ask(lambda reader: reader.generation("als", generation.id)) == generation
@@ -181,30 +124,18 @@ def test_segments_that_are_not_whole_are_an_error(
         ask(lambda reader: reader.segments("als", generation.id))
 
 
-def test_recents_and_profiles_are_read_by_the_bytes_of_the_id(
-    ask: Asking, client: redis.Redis, keys: Keys
-) -> None:
-    recents = Recents(client, keys, 60)
-    recents.touch("用户", ["1", "2"])
-    recents.put_profile("用户", {"categories": ["戏剧"]})
-    assert ask(lambda reader: reader.recents("用户".encode())) == ["2", "1"]
-    assert ask(lambda reader: reader.profile("用户".encode())) == {"categories": ["戏剧"]}
-    assert ask(lambda reader: reader.profile(b"stranger")) is None
-
-
 def test_a_server_that_went_away_is_unavailable(own_redis: EmbeddedRedis, keys: Keys) -> None:
     with connect(own_redis.url) as client:
         generation = Stocking(client, keys).live()
 
     async def question() -> None:
-        async with connect_async(own_redis.url) as client:
-            reader = ShelfReader(client, keys)
+        reader = ShelfReader(own_redis.url, keys, timeout_seconds=5, recent_ttl_seconds=60)
+        await reader.poll()
+        await asyncio.to_thread(own_redis.stop)
+        with pytest.raises(StoreUnavailable):
             await reader.poll()
-            await asyncio.to_thread(own_redis.stop)
-            with pytest.raises(StoreUnavailable):
-                await reader.poll()
-            with pytest.raises(StoreUnavailable):
-                await reader.row("als", generation, b"user 1")
+        with pytest.raises(StoreUnavailable):
+            await reader.stock(generation).read(b"user 1")
 
     asyncio.run(question())
 
@@ -228,8 +159,8 @@ def test_readers_never_see_two_generations_mixed(ask: Asking, stocking: Stocking
         while not done.is_set():
             pointer = (await reader.poll()).pointers["als"]
             generation = await reader.generation("als", pointer.base)
-            rows = await reader.rows("als", generation, [user.encode() for user in USERS])
-            assert {row for row, _ in rows} == {pack([generation.fence] * 3, 2)}
+            rows = await reader.stock(generation).read_many([user.encode() for user in USERS])
+            assert {row.row for row in rows} == {pack([generation.fence] * 3, 2)}
             seen.add(generation.id)
         return seen
 

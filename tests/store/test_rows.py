@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from store.rows import id_width, pack_rows, pack_segment, row_capacity, unpack_row, unpack_segment
+from store.rows import id_width, pack_rows, pack_segment, row_capacity, row_reader, unpack_row, unpack_segment
 from topshelf.errors import StoreError
 
 
@@ -67,3 +67,17 @@ def test_padding_before_an_item_is_refused() -> None:
 def test_segment_numbers_take_two_bytes(number: int) -> None:
     assert len(pack_segment(number)) == 2
     assert unpack_segment(pack_segment(number)) == number
+
+
+@pytest.mark.parametrize(("width", "n_items"), [(2, 2**16), (3, 2**24), (4, 2**31 - 1)])
+@pytest.mark.parametrize("k", [1, 10, 20])
+def test_the_first_items_of_a_row_are_read_as_the_whole_row_is(width: int, n_items: int, k: int) -> None:
+    items = np.random.default_rng(k).integers(0, n_items, (50, 20)).astype(np.int32)
+    read = row_reader(width, k)
+    for row in pack_rows(items, width):
+        assert list(read(row)) == unpack_row(row, width)[:k].tolist()
+
+
+def test_a_row_too_short_has_no_first_items() -> None:
+    for width in (2, 3, 4):
+        assert list(row_reader(width, 10)(b"\0" * (10 * width - 1))) == []

@@ -1,9 +1,7 @@
 from typing import Any
 
 import pytest
-import redis
 
-from store.keys import Keys
 from tests.api.caller import Caller
 from tests.api.shop import K_STORE, MOST_POPULAR, Shop, categories_of, item, list_of
 
@@ -83,10 +81,9 @@ class TestAStockedUser:
         assert sorted(items_of(answer)) == [item(index) for index in range(25, 30)]
         assert answer.headers["X-Reco-Source"] in {"knn", "popular"}
 
-    def test_does_not_get_what_was_touched_since(
-        self, stocked: Shop, api: Caller, client: redis.Redis, keys: Keys
-    ) -> None:
-        client.lpush(keys.recent("7"), "107", "108")
+    def test_does_not_get_what_was_touched_since(self, stocked: Shop, api: Caller) -> None:
+        stocked.touch(7, "107", "108")
+        api.app_refresh()
         items = items_of(api.get("/reco/als/7"))
         assert items == list_of(7)[2:12]
 
@@ -105,35 +102,31 @@ class TestAUserWithoutARow:
         assert items_of(answer) == [item(index) for index in MOST_POPULAR[:10]]
         assert answer.headers["X-Reco-Source"] == "popular"
 
-    def test_gets_neighbours_of_recent_items(
-        self, stocked: Shop, api: Caller, client: redis.Redis, keys: Keys
-    ) -> None:
-        client.rpush(keys.recent("999"), "105")
+    def test_gets_neighbours_of_recent_items(self, stocked: Shop, api: Caller) -> None:
+        stocked.touch(999, "105")
+        api.app_refresh()
         answer = api.get("/reco/als/999?k=4")
         assert items_of(answer) == [106, 107, 108, 109]
         assert answer.headers["X-Reco-Source"] == "knn"
 
-    def test_gets_ten_even_where_there_are_fewer_neighbours(
-        self, stocked: Shop, api: Caller, client: redis.Redis, keys: Keys
-    ) -> None:
-        client.rpush(keys.recent("999"), "105")
+    def test_gets_ten_even_where_there_are_fewer_neighbours(self, stocked: Shop, api: Caller) -> None:
+        stocked.touch(999, "105")
+        api.app_refresh()
         items = items_of(api.get("/reco/als/999"))
         assert items[:6] == [106, 107, 108, 109, 110, 111]
         assert len(set(items)) == 10
         assert 105 not in items
 
-    def test_gets_what_is_popular_in_the_favourite_category(
-        self, stocked: Shop, api: Caller, client: redis.Redis, keys: Keys
-    ) -> None:
-        client.set(keys.profile("999"), b'{"categories": ["Nowhere", "Drama"]}')
+    def test_gets_what_is_popular_in_the_favourite_category(self, stocked: Shop, api: Caller) -> None:
+        stocked.put_profile(999, "Nowhere", "Drama")
+        api.app_refresh()
         answer = api.get("/reco/als/999")
         assert answer.headers["X-Reco-Source"] == "popular_in_category"
         assert items_of(answer) == [item(index) for index in MOST_POPULAR if index % 2 == 1][:10]
 
-    def test_gets_popular_where_only_unknown_items_were_touched(
-        self, stocked: Shop, api: Caller, client: redis.Redis, keys: Keys
-    ) -> None:
-        client.rpush(keys.recent("999"), "77777", "not-a-number")
+    def test_gets_popular_where_only_unknown_items_were_touched(self, stocked: Shop, api: Caller) -> None:
+        stocked.touch(999, "77777", "not-a-number")
+        api.app_refresh()
         assert api.get("/reco/als/999").headers["X-Reco-Source"] == "popular"
 
     @pytest.mark.parametrize("user", ["abc", "-1", "1001", "9" * 20, "1.0", "0x1", "٣", "", "%00"])
@@ -160,24 +153,21 @@ class TestSegments:
         assert items_of(answer) == [item(index) for index in MOST_POPULAR if index % 2 == 1][:10]
         assert answer.headers["X-Reco-Source"] == "popular_in_category"
 
-    def test_somebody_new_is_put_where_the_recent_items_are(
-        self, stocked: Shop, api: Caller, client: redis.Redis, keys: Keys
-    ) -> None:
-        client.rpush(keys.recent("999"), "101", "103", "102")
+    def test_somebody_new_is_put_where_the_recent_items_are(self, stocked: Shop, api: Caller) -> None:
+        stocked.touch(999, "102", "103", "101")
+        api.app_refresh()
         answer = api.get("/reco/popular_in_category/999")
         assert answer.headers["X-Reco-Source"] == "popular_in_category"
         assert set(items_of(answer)) == {item(index) for index in range(11, 30, 2)}
 
-    def test_somebody_new_with_a_favourite_category_gets_that(
-        self, stocked: Shop, api: Caller, client: redis.Redis, keys: Keys
-    ) -> None:
-        client.set(keys.profile("999"), b'{"categories": ["Comedy"]}')
+    def test_somebody_new_with_a_favourite_category_gets_that(self, stocked: Shop, api: Caller) -> None:
+        stocked.put_profile(999, "Comedy")
+        api.app_refresh()
         assert items_of(api.get("/reco/popular_in_category/999"))[0] == 128
 
-    def test_popular_drops_what_the_user_touched(
-        self, stocked: Shop, api: Caller, client: redis.Redis, keys: Keys
-    ) -> None:
-        client.rpush(keys.recent("1"), "129")
+    def test_popular_drops_what_the_user_touched(self, stocked: Shop, api: Caller) -> None:
+        stocked.touch(1, "129")
+        api.app_refresh()
         answer = api.get("/reco/popular/1")
         assert items_of(answer) == [item(index) for index in MOST_POPULAR[1:11]]
         assert answer.headers["X-Reco-Source"] == "popular"

@@ -1,0 +1,199 @@
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+import pytest
+import redis
+
+from store.generation import Generation
+from store.keys import Keys
+from store.reading import ShelfReader
+from store.recents import Recents
+from store.rows import unpack_row
+from store.stock import Stock
+from tests.store.stocking import USERS, Stocking, pack
+from topshelf.errors import StoreUnavailable
+
+T = TypeVar("T")
+Question = Callable[[Stock], Coroutine[Any, Any, T]]
+Ask = Callable[..., Any]
+
+
+@pytest.fixture
+def ask(redis_url: str, keys: Keys) -> Ask:
+    """Ask the stock of a generation, over a reader that is sure of who touched what."""
+
+    def asked(generation: Generation, question: Question[T], cache_bytes: int = 0) -> T:
+        async def answer() -> T:
+            reader = ShelfReader(
+                redis_url, keys, timeout_seconds=5, recent_ttl_seconds=60, cache_bytes=cache_bytes
+            )
+            await reader.poll()
+            await reader.load_marks()
+            try:
+                return await question(reader.stock(generation))
+            finally:
+                await reader.close()
+
+        return asyncio.run(answer())
+
+    return asked
+
+
+def calls(client: redis.Redis) -> dict[str, int]:
+    """How often each command was called so far."""
+    found = client.info("commandstats")
+    return {name.removeprefix("cmdstat_"): stats["calls"] for name, stats in found.items()}
+
+
+@pytest.mark.parametrize("user", USERS[-6:])
+@pytest.mark.parametrize("cache_bytes", [0, 1_000_000])
+def test_a_row_comes_with_what_the_user_touched(
+    ask: Ask, client: redis.Redis, keys: Keys, stocking: Stocking, user: str, cache_bytes: int
+) -> None:
+    generation = stocking.open()
+    stocking.fill(generation, {name: (position, 7, 8) for position, name in enumerate(USERS)})
+    recents = Recents(client, keys, 60)
+    recents.touch(user, ["5", "ümläut"])
+    recents.put_profile(user, {"categories": ["戏剧"]})
+
+    async def question(stock: Stock) -> list[Any]:
+        assert stock.held_row(user.encode()) is None
+        return [await stock.read(user.encode()) for _ in range(3)]
+
+    for row in ask(generation, question, cache_bytes):
+        assert unpack_row(row.row, 2).tolist() == [USERS.index(user), 7, 8]
+        assert row.recents == ["ümläut", "5"]
+        assert row.profile == {"categories": ["戏剧"]}
+
+
+def test_who_is_not_stocked_has_no_row(ask: Ask, stocking: Stocking) -> None:
+    generation = stocking.live()
+
+    async def question(stock: Stock) -> list[Any]:
+        rows = [(await stock.read(b"stranger")).row for _ in range(3)]
+        return [*rows, stock.held_row(b"stranger")]
+
+    assert ask(generation, question) == [None, None, None, None]
+    assert ask(generation, question, 1_000_000) == [None, None, None, b""]
+
+
+def test_a_generation_without_user_rows_has_recents_only(
+    ask: Ask, client: redis.Redis, keys: Keys, stocking: Stocking
+) -> None:
+    generation = stocking.open((), layout="segments")
+    Recents(client, keys, 60).touch("1", ["5"])
+
+    async def question(stock: Stock) -> list[Any]:
+        assert stock.held_row(b"2") == b""
+        return await stock.read_many([b"1", b"2"])
+
+    first, second = ask(generation, question)
+    assert (not first.row, first.recents) == (True, ["5"])
+    assert (not second.row, second.recents) == (True, ())
+
+
+@pytest.mark.parametrize("cache_bytes", [0, 1_000_000])
+@pytest.mark.parametrize(
+    ("n_items", "k"), [(2**16, 20), (2**16, 33), (2**24, 22), (2**24 + 1, 17), (2**24 + 1, 200)]
+)
+def test_long_rows_come_back_whole(
+    ask: Ask, stocking: Stocking, n_items: int, k: int, cache_bytes: int
+) -> None:
+    generation = stocking.open(n_items=n_items, k_store=k)
+    full = tuple(range(n_items - k, n_items))
+    lists = {user: full[: k - position % 3 * 8] for position, user in enumerate(USERS)}
+    stocking.fill(generation, lists)
+
+    async def question(stock: Stock) -> list[Any]:
+        return [await stock.read_many([user.encode() for user in USERS]) for _ in range(3)]
+
+    for rows in ask(generation, question, cache_bytes):
+        found = {
+            user: tuple(unpack_row(row.row, generation.id_width).tolist())
+            for user, row in zip(USERS, rows, strict=True)
+        }
+        assert found == lists
+
+
+def test_nobody_asked_for_is_nobody_answered(ask: Ask, stocking: Stocking) -> None:
+    assert ask(stocking.live(), lambda stock: stock.read_many([])) == []
+
+
+def test_a_bucket_asked_for_twice_is_in_memory_from_then_on(
+    ask: Ask, client: redis.Redis, stocking: Stocking
+) -> None:
+    generation = stocking.live()
+    keys = [user.encode() for user in USERS]
+
+    async def question(stock: Stock) -> list[bytes | None]:
+        for _ in range(2):
+            await stock.read_many(keys)
+        client.config_resetstat()
+        held = [stock.held_row(user) for user in keys]
+        assert not {"hget", "hgetall"} & calls(client).keys()
+        return held
+
+    assert ask(generation, question, 1_000_000) == [pack((1, 1, 1), 2)] * len(USERS)
+
+
+def test_who_wants_the_same_bucket_at_the_same_time_shares_one_read(
+    ask: Ask, client: redis.Redis, stocking: Stocking
+) -> None:
+    generation = stocking.live()
+
+    async def question(stock: Stock) -> list[bytes | None]:
+        await stock.read(b"user 1")
+        client.config_resetstat()
+        rows = await asyncio.gather(*(stock.read(b"user 1") for _ in range(50)))
+        assert calls(client)["hgetall"] == 1
+        return [row.row for row in rows]
+
+    assert ask(generation, question, 1_000_000) == [pack((1, 1, 1), 2)] * 50
+
+
+def test_somebody_who_touched_nothing_costs_one_read_and_nothing_more(
+    ask: Ask, client: redis.Redis, stocking: Stocking
+) -> None:
+    generation = stocking.live()
+
+    async def question(stock: Stock) -> bytes | None:
+        client.config_resetstat()
+        reading = stock.read_row(b"user 1")
+        assert reading is not None
+        return await reading  # type: ignore[no-any-return]
+
+    assert ask(generation, question) == pack((1, 1, 1), 2)
+    assert {"lrange", "get"} & calls(client).keys() == set()
+
+
+def test_a_touch_is_known_to_whoever_asks_redis_after_it(
+    ask: Ask, client: redis.Redis, keys: Keys, stocking: Stocking
+) -> None:
+    generation = stocking.live()
+
+    async def question(stock: Stock) -> list[Any]:
+        before = await stock.read(b"user 1")
+        await asyncio.to_thread(Recents(client, keys, 60).touch, "user 1", ["9"])
+        await stock.read(b"user 2")
+        return [before.recents, stock.read_row(b"user 1"), (await stock.read(b"user 1")).recents]
+
+    assert ask(generation, question) == [(), None, ["9"]]
+
+
+def test_without_redis_what_is_in_memory_is_remembered(
+    ask: Ask, client: redis.Redis, stocking: Stocking
+) -> None:
+    generation = stocking.live()
+
+    async def question(stock: Stock) -> list[Any]:
+        for _ in range(2):
+            await stock.read(b"user 1")
+        await stock._connection.close()
+        assert stock.held_row(b"user 1") is None
+        assert stock.read_row(b"user 2") is None
+        with pytest.raises(StoreUnavailable):
+            await stock.read(b"user 1")
+        return [stock.remembered_row(b"user 1")]
+
+    assert ask(generation, question, 1_000_000) == [pack((1, 1, 1), 2)]
