@@ -1,5 +1,6 @@
 """Builds the reader."""
 
+import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import PackageNotFoundError, version
@@ -34,6 +35,12 @@ class Application(FastAPI):
         self.state.tokens = tokens
         self.hot_route = HotRoute(super().__call__, reader, tokens)
 
+    def openapi(self) -> dict[str, Any]:
+        """The OpenAPI document, with the schemas of errors."""
+        document = super().openapi()
+        document["components"]["schemas"].update(errors.error_schemas())
+        return document
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
         await self.hot_route(scope, receive, send)
@@ -51,6 +58,9 @@ def create_app(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await reader.start()
+        # What is loaded by now stays: the collector need not go through it again and again.
+        gc.freeze()
+        gc.enable()
         try:
             yield
         finally:

@@ -41,18 +41,23 @@ class Live:
         self._circuit = circuit
         self._overlay_turn = asyncio.Lock()
         self._models_turn = asyncio.Lock()
+        self._models_loaded = asyncio.Event()
         self._retry_at: dict[str, float] = {}
         self._stopping = False
         self._following: asyncio.Task[None] | None = None
         self._loading: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Load what is live, then follow it; a Redis that is away does not keep the reader from starting."""
-        try:
-            async with asyncio.timeout(FIRST_LOAD_SECONDS):
-                await self.refresh()
-        except (TopshelfError, TimeoutError) as error:
-            logger.warning("nothing could be loaded yet: %s", error)
+        """Load what is live, then follow it; a Redis that is away does not keep the reader from starting.
+
+        Returns as soon as lists can be handed out; the online kNN follows a moment later.
+        """
+        self._loading = asyncio.create_task(self._load_first(), name="load what is live")
+        loaded = asyncio.create_task(self._models_loaded.wait())
+        await asyncio.wait(
+            {self._loading, loaded}, timeout=FIRST_LOAD_SECONDS, return_when=asyncio.FIRST_COMPLETED
+        )
+        loaded.cancel()
         self._following = asyncio.create_task(self._follow(), name="follow what is live")
 
     async def stop(self) -> None:
@@ -117,6 +122,12 @@ class Live:
         if self._loading is None or self._loading.done():
             self._loading = asyncio.create_task(self._load_quietly(), name="load what is live")
 
+    async def _load_first(self) -> None:
+        try:
+            await self.refresh()
+        except TopshelfError as error:
+            logger.warning("nothing could be loaded yet: %s", error)
+
     async def _load_quietly(self) -> None:
         try:
             await self._load()
@@ -139,8 +150,9 @@ class Live:
                 model = await self._model(name, pointer)
                 if model:
                     models[name] = model
-            neighbours = await self._neighbours(models)
-            self.snapshot = replace(self.snapshot, models=MappingProxyType(models), neighbours=neighbours)
+            self.snapshot = replace(self.snapshot, models=MappingProxyType(models))
+            self._models_loaded.set()
+            self.snapshot = replace(self.snapshot, neighbours=await self._neighbours(models))
             self._loader.forget(models.values())
             self.started = True
 

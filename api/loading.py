@@ -4,12 +4,12 @@ import asyncio
 import logging
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import redis
 
 from api.assortment import Assortment
 from api.snapshot import NEIGHBOURS, LiveModel, Neighbours, Popularity, published_at
-from knn.neighbours import NeighbourIndex
 from store.blobs import Blobs
 from store.catalog import load_catalog
 from store.generations import Generation, Pointer
@@ -18,6 +18,9 @@ from store.reading import ShelfReader
 
 KEPT = 4
 """Catalogues and indices kept in memory beyond those in use, so that a rollback needs no download."""
+
+if TYPE_CHECKING:
+    from knn.neighbours import NeighbourIndex
 
 logger = logging.getLogger(__name__)
 
@@ -48,7 +51,7 @@ class Loader:
             popularity = Popularity(
                 assortment,
                 {label: number for number, label in enumerate(labels)},
-                tuple(tuple(assortment.items(row.tolist())) for row in rows),
+                tuple(tuple(assortment.items(row)) for row in rows),
             )
         return LiveModel(
             name,
@@ -91,7 +94,10 @@ class Loader:
         catalog = load_catalog(self._client, self._keys, dataset, self._cache_dir)
         return Assortment(dataset, catalog)
 
-    def _open_index(self, generation: Generation) -> NeighbourIndex:
+    def _open_index(self, generation: Generation) -> "NeighbourIndex":
+        # NumPy is half of what the reader would import before its first answer.
+        from knn.neighbours import NeighbourIndex  # noqa: PLC0415
+
         folder = Blobs(self._client).fetch(
             lambda part: self._keys.knn(generation.knn, part), self._cache_dir / "knn" / generation.knn
         )

@@ -57,7 +57,7 @@ class Shelf:
         if model.popularity:
             return self._segment(model.popularity, unpack_segment(row), model.assortment, taste, wish)
         assortment = model.assortment
-        own = list(assortment.items(unpack_row(row, model.generation.id_width).tolist()))
+        own = list(assortment.items(unpack_row(row, model.generation.id_width)))
         seeds = taste.recents or [str(item) for item in own]
         row_first: list[Course] = [("cache", assortment, own)]
         return self._serve(

@@ -5,14 +5,16 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from types import MappingProxyType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from api.assortment import Assortment, ItemId, Overlay
 from api.list_headers import ListHeaders
-from knn.neighbours import NeighbourIndex
 from store.generations import Generation, Pointer
 from store.rows import row_reader
 from store.stock import Stock
+
+if TYPE_CHECKING:
+    from knn.neighbours import NeighbourIndex
 
 DEFAULT_K = 10
 POPULAR = "popular"
@@ -77,7 +79,7 @@ class Neighbours:
     """The online kNN: an index over the items of its own dataset."""
 
     artifact: str
-    index: NeighbourIndex
+    index: "NeighbourIndex"
     assortment: Assortment
 
 

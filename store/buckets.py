@@ -4,9 +4,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
-import numpy as np
 import redis
-from numpy.typing import NDArray
 
 from store import scripts
 from store.connection import store_errors
@@ -25,12 +23,6 @@ UserRow = tuple[bytes, bytes]
 def bucket_of(user_key: bytes, n_buckets: int) -> int:
     """Bucket of a user: crc32 of the UTF-8 id, modulo the number of buckets."""
     return zlib.crc32(user_key) % n_buckets
-
-
-def buckets_of(user_keys: Sequence[bytes], n_buckets: int) -> NDArray[np.int64]:
-    """Bucket of each user, (n,) int64."""
-    crcs = np.fromiter(map(zlib.crc32, user_keys), dtype=np.int64, count=len(user_keys))
-    return crcs % n_buckets
 
 
 def bucket_count(n_users: int, users_per_bucket: int) -> int:

@@ -8,8 +8,6 @@ import time
 import zlib
 from collections.abc import Sequence
 
-import numpy as np
-
 from store.keys import Keys
 
 BITS = 2**23
@@ -68,12 +66,11 @@ class UserMarks:
 
     def load(self, bitmaps: Sequence[bytes | None]) -> None:
         """Take bitmaps as Redis has them, and what was marked since :meth:`begin`."""
-        joined = np.zeros(BITS // 8, np.uint8)
+        joined = 0
         for bitmap in bitmaps:
             if bitmap:
-                part = np.frombuffer(bitmap, np.uint8, count=min(len(bitmap), BITS // 8))
-                joined[: len(part)] |= part
-        self._bits = bytearray(joined.tobytes())
+                joined |= int.from_bytes(bitmap[: BITS // 8].ljust(BITS // 8, b"\0"), "big")
+        self._bits = bytearray(joined.to_bytes(BITS // 8, "big"))
         meanwhile, self._meanwhile = self._meanwhile or [], None
         for user_key in meanwhile:
             self.mark(user_key)

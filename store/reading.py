@@ -4,9 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-import numpy as np
-from numpy.typing import NDArray
-
 from store import documents
 from store.bucket_cache import BucketCache
 from store.generation import Generation, Pointer
@@ -122,8 +119,8 @@ class ShelfReader:
             raise GenerationNotFound(f"{model} has no generation {generation}")
         return Generation.from_fields(raw)
 
-    async def segments(self, model: str, generation: str) -> tuple[list[str], list[NDArray[np.int32]]]:
-        """Labels of the segments, and the item indices of each, (k,) int32, best first.
+    async def segments(self, model: str, generation: str) -> tuple[list[str], list[list[int]]]:
+        """Labels of the segments, and the item indices of each, best first.
 
         Raises:
             GenerationNotFound: the generation has no segments, or not all of them.

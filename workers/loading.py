@@ -11,7 +11,7 @@ from interactions.dataset import Dataset
 from interactions.datasets import Datasets
 from models.artifacts import ArtifactManifest, Artifacts
 from models.base import Recommender
-from store.buckets import buckets_of
+from store.packing import buckets_of
 from workers.runtime import Runtime
 
 

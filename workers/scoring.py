@@ -8,7 +8,8 @@ from models.base import Recommender
 from models.ranking import Ranking
 from store.buckets import write_buckets
 from store.generations import Generation
-from store.rows import pack_rows, pack_segment
+from store.packing import pack_rows
+from store.rows import pack_segment
 from workers.loading import Shelf, UserBuckets
 from workers.runtime import Runtime
 

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Request, Response
 
-from api.errors import ErrorAnswer, error_answer
+from api.errors import documented, error_answer
 from api.metrics import CONTENT_TYPE
 from api.reader import Reader, reader_of
 from api.schemas import Health
@@ -29,7 +29,7 @@ async def live() -> Health:
 @router.get(
     "/health/ready",
     summary="Whether this reader should get requests",
-    responses={503: {"model": ErrorAnswer, "description": "Redis is away, or nothing is loaded yet"}},
+    responses={503: documented(503)[503] | {"description": "Redis is away, or nothing is loaded yet"}},
     response_model=Health,
 )
 async def ready(request: Request) -> Health | Response:

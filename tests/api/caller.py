@@ -1,13 +1,15 @@
 """Calls an app in this process, its lifespan included, on an event loop in a thread."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any
 
 import httpx
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 from fastapi import FastAPI
+
+from topshelf.errors import StoreUnavailable
 
 
 class Caller:
@@ -56,4 +58,6 @@ def calling(app: FastAPI, headers: dict[str, str]) -> Iterator[Caller]:
         start_blocking_portal() as portal,
         portal.wrap_async_context_manager(app.router.lifespan_context(app)),
     ):
+        with suppress(StoreUnavailable):
+            portal.call(app.state.reader.live.refresh)
         yield Caller(portal, app, headers)

@@ -12,8 +12,9 @@ from store.buckets import bucket_count, bucket_of, chunk_ranges, write_buckets
 from store.catalog import write_catalog
 from store.generations import Generation, Generations
 from store.keys import Keys
+from store.packing import pack_rows
 from store.recents import Recents
-from store.rows import id_width, pack_rows, pack_segment
+from store.rows import id_width, pack_segment
 
 N_ITEMS = 30
 K_STORE = 12

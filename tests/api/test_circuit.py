@@ -4,11 +4,11 @@ from api.metrics import Metrics
 
 def test_it_is_open_from_the_first_failure_until_somebody_finds_the_store_back() -> None:
     circuit = Circuit(Metrics())
-    assert circuit.away_seconds is None
-    circuit.open()
-    assert circuit.away_seconds is not None
-    circuit.close()
-    assert circuit.away_seconds is None
+    known = [circuit.away_seconds is not None]
+    for change in (circuit.open, circuit.close):
+        change()
+        known.append(circuit.away_seconds is not None)
+    assert known == [False, True, False]
 
 
 def test_the_time_away_counts_from_the_first_failure_and_it_is_one_failure() -> None:

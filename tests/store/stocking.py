@@ -11,7 +11,7 @@ from store.buckets import UserRow, bucket_count, bucket_of, chunk_ranges, write_
 from store.generation import Generation, Layout
 from store.generations import Generations
 from store.keys import Keys
-from store.rows import pack_rows
+from store.packing import pack_rows
 
 USERS = [f"user {number}" for number in range(1, 61)] + ["ümläut", "用户", "🦊", "a}b{c", " "]
 PATIENCE_SECONDS = 10.0

@@ -1,12 +1,10 @@
 import zlib
 
-import numpy as np
 import redis
 
 from store.buckets import (
     bucket_count,
     bucket_of,
-    buckets_of,
     check_encoding,
     chunk_count,
     chunk_ranges,
@@ -18,13 +16,6 @@ from store.keys import Keys
 
 def test_a_user_is_in_the_bucket_of_the_crc32_of_the_id() -> None:
     assert bucket_of("用户".encode(), 97) == zlib.crc32("用户".encode()) % 97
-
-
-def test_many_users_are_in_the_same_buckets_as_one_by_one() -> None:
-    users = [str(number).encode() for number in range(1_000)]
-    assert buckets_of(users, 13).tolist() == [bucket_of(user, 13) for user in users]
-    assert buckets_of(users, 13).dtype == np.int64
-    assert buckets_of([], 13).tolist() == []
 
 
 def test_there_are_enough_buckets_and_none_for_nobody() -> None:

@@ -109,7 +109,7 @@ def test_segments_come_with_their_labels(ask: Asking, stocking: Stocking) -> Non
     stocking.generations.write_segments("als", generation.id, rows, ["", "Comédie", "戏剧"])
     labels, found = ask(lambda reader: reader.segments("als", generation.id))
     assert labels == ["", "Comédie", "戏剧"]
-    assert [tuple(items.tolist()) for items in found] == lists
+    assert [tuple(items) for items in found] == lists
 
 
 def test_segments_that_are_not_whole_are_an_error(

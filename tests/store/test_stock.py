@@ -62,7 +62,7 @@ def test_a_row_comes_with_what_the_user_touched(
         return [await stock.read(user.encode()) for _ in range(3)]
 
     for row in ask(generation, question, cache_bytes):
-        assert unpack_row(row.row, 2).tolist() == [USERS.index(user), 7, 8]
+        assert unpack_row(row.row, 2) == [USERS.index(user), 7, 8]
         assert row.recents == ["ümläut", "5"]
         assert row.profile == {"categories": ["戏剧"]}
 
@@ -110,7 +110,7 @@ def test_long_rows_come_back_whole(
 
     for rows in ask(generation, question, cache_bytes):
         found = {
-            user: tuple(unpack_row(row.row, generation.id_width).tolist())
+            user: tuple(unpack_row(row.row, generation.id_width))
             for user, row in zip(USERS, rows, strict=True)
         }
         assert found == lists

@@ -24,7 +24,7 @@ def stocked(runtime: Runtime, model: str, dataset: Dataset) -> list[list[int]]:
     assert live is not None
     rows = read_rows(runtime.serving, runtime.keys, live, dataset.users.keys())
     assert all(row is not None for row in rows)
-    return [unpack_row(row or b"", live.id_width).tolist() for row in rows]
+    return [unpack_row(row or b"", live.id_width) for row in rows]
 
 
 def test_every_model_is_trained_stocked_and_published(

@@ -81,7 +81,7 @@ def local_services(settings: Settings, redis: RedisService) -> list[Service]:
         _process("worker", logs, environ, lambda: bool(celery.control.ping(timeout=0.5))),
         _process("beat", logs, environ, lambda: True),
         _process("flower", logs, environ, lambda: answers(f"{flower_url(settings)}/healthcheck")),
-        _process("api", logs, environ, lambda: answers(f"{api_url(settings)}/health/live")),
+        _process("api", logs, environ, lambda: answers(f"{api_url(settings)}/health/live"), "api"),
     ]
 
 
@@ -99,10 +99,12 @@ def without_password(url: str) -> str:
     return re.sub(r"//.*@", "//", url)
 
 
-def _process(name: str, logs: Path, environ: dict[str, str], is_ready: Callable[[], bool]) -> Process:
+def _process(
+    name: str, logs: Path, environ: dict[str, str], is_ready: Callable[[], bool], module: str = ""
+) -> Process:
     return Process(
         name,
-        [sys.executable, "-m", "topshelf", name],
+        [sys.executable, "-m", *([module] if module else ["topshelf", name])],
         environ=environ,
         log=logs / f"{name}.log",
         is_ready=is_ready,

@@ -11,7 +11,8 @@ from store.catalog import write_catalog
 from store.connection import check_room, check_serving_server
 from store.generations import Generation
 from store.jobs import Job
-from store.rows import id_width, pack_rows
+from store.packing import pack_rows
+from store.rows import id_width
 from topshelf.errors import JobCancelled, JobNotFound, StoreUnavailable, TopshelfError
 from workers.dispatch import Dispatcher
 from workers.loading import Shelf, load_buckets, load_shelf
