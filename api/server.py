@@ -1,5 +1,6 @@
 """Runs the reader under uvicorn."""
 
+from contextlib import suppress
 from functools import partial
 
 import uvicorn
@@ -51,7 +52,9 @@ def run(settings: Settings) -> None:
         Multiprocess(config, sockets=[config.bind_socket()]).run()
         return
     server = uvicorn.Server(config)
-    server.run()
+    # Where it cannot start, uvicorn says why in the log and leaves with a code of its own.
+    with suppress(SystemExit):
+        server.run()
     if not server.started:
         raise ServiceError(
             f"the reader did not start on {settings.api_host}:{settings.api_port}; see its log"

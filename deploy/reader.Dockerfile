@@ -22,4 +22,4 @@ WORKDIR /home/topshelf
 USER topshelf
 VOLUME /cache
 EXPOSE 8000
-CMD ["topshelf", "api"]
+CMD ["python", "-m", "api"]

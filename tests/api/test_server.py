@@ -15,7 +15,7 @@ from tests.api.conftest import ADMIN, READ
 from tests.api.shop import Shop, list_of
 from topshelf.settings import Settings, process_environment
 
-SERVE = "from api.server import run; from topshelf.settings import Settings; run(Settings.from_environment())"
+SERVE = [sys.executable, "-m", "api"]
 DEADLINE_SECONDS = 60.0
 
 
@@ -25,7 +25,7 @@ def serving(settings: Settings, processes: int = 1) -> Iterator[str]:
     port = free_port()
     own = settings.model_copy(update={"api_port": port, "api_processes": processes})
     environment = {**process_environment(), **own.to_environment()}
-    reader = subprocess.Popen([sys.executable, "-c", SERVE], env=environment)
+    reader = subprocess.Popen(SERVE, env=environment)
     url = f"http://127.0.0.1:{port}"
     try:
         wait_until(lambda: reader.poll() is not None or is_ready(url))
@@ -92,18 +92,29 @@ def test_a_port_that_is_taken_is_an_error(settings: Settings) -> None:
         own = settings.model_copy(update={"api_port": taken.getsockname()[1]})
         environment = {**process_environment(), **own.to_environment()}
         reader = subprocess.run(
-            [sys.executable, "-c", SERVE],
+            SERVE,
             env=environment,
             capture_output=True,
             timeout=DEADLINE_SECONDS,
             check=False,
         )
-    assert reader.returncode != 0
+    assert reader.returncode == 7
     assert b"address already in use" in reader.stderr
 
 
+def test_settings_that_cannot_be_used_are_an_error_that_says_what_to_set() -> None:
+    reader = subprocess.run(
+        SERVE, env=process_environment(), capture_output=True, timeout=DEADLINE_SECONDS, check=False
+    )
+    assert reader.returncode == 2
+    assert b"TOPSHELF_TOKENS_READ" in reader.stderr
+    assert b"Traceback" not in reader.stderr
+
+
 def test_the_reader_imports_nothing_heavy() -> None:
-    absent = "torch implicit lightfm polars pyarrow scipy nmslib celery kombu models interactions workers"
+    absent = (
+        "numpy torch implicit lightfm polars pyarrow scipy nmslib celery kombu models interactions workers"
+    )
     check = (
         "import sys, api.app, api.server;"
         f"print(*[name for name in {absent.split()} if name in sys.modules], end='')"

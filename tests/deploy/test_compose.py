@@ -70,7 +70,11 @@ def test_without_a_secret_compose_says_what_is_missing(tmp_path: Path, missing: 
         assert missing in done.stderr
 
 
-@pytest.mark.parametrize("name", OURS)
+def test_the_reader_runs_without_the_commands_libraries(services: dict[str, dict[str, Any]]) -> None:
+    assert services["api"]["command"] == ["python", "-m", "api"]
+
+
+@pytest.mark.parametrize("name", [name for name in OURS if name != "api"])
 def test_every_service_runs_a_command_that_exists(services: dict[str, dict[str, Any]], name: str) -> None:
     program, command, *options = services[name]["command"]
     assert (program, command) == ("topshelf", name)
