@@ -20,8 +20,8 @@ def draw(results: Results, file: Path) -> None:
     except ImportError as error:
         raise ServiceError("a chart wants matplotlib: pip install matplotlib") from error
     matplotlib.use("Agg")
-    # The same results give the same file.
-    matplotlib.rcParams["svg.hashsalt"] = "topshelf"
+    # The same results give the same file, and text stays text.
+    matplotlib.rcParams.update({"svg.hashsalt": "topshelf", "svg.fonttype": "none"})
     from matplotlib import pyplot  # noqa: PLC0415
 
     sides = [side for side in results.sides if side.key in results.turns]

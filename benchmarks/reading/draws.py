@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 def zipf_ranks(n: int, size: int, rng: np.random.Generator) -> NDArray[np.int64]:
     """``size`` ranks from 0 to n - 1, rank r as often as 1 / (r + 1); (size,) int64."""
     below = np.cumsum(1 / np.arange(1, n + 1))
-    ranks = np.searchsorted(below, rng.random(size) * below[-1], side="right")
-    return np.minimum(ranks, n - 1)
+    ranks: NDArray[np.int64] = np.searchsorted(below, rng.random(size) * below[-1], side="right")
+    return ranks.clip(max=n - 1)
 
 
 def zipf_users(n_users: int, size: int, rng: np.random.Generator) -> NDArray[np.int64]:
