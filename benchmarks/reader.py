@@ -17,6 +17,7 @@ import sys
 import tempfile
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +34,7 @@ from benchmarks.reading.sides import READER, Place, Side, all_sides, path_of
 from benchmarks.reading.sink import sentry_sink
 from benchmarks.reading.startup import measure_startup
 from benchmarks.reading.stock import stock
+from store.connection import connect
 from store.embedded import EmbeddedRedis
 from topshelf.errors import ServiceError, TopshelfError
 
@@ -40,6 +42,7 @@ WARMING_TIMES = 3
 CAREFUL = ("g", "h")
 """Sides that must not fail in many requests."""
 LONGEST_MORE_SECONDS = 60
+ONE_CONNECTION_TURNS = 3
 
 
 @dataclass(frozen=True)
@@ -115,7 +118,10 @@ def _measure(scale: Scale, client: str | None, seed: int) -> Results:
         turns = rounds.run(contestants, scale.rounds, scale.seconds, _tell)
         more = _further(rounds, contestants, turns, scale)
         [newcomers] = [contestant for contestant in contestants if contestant.side.key == "f"]
-        one_connection = rounds.turn(newcomers, scale.seconds, connections=1)
+        _tell("one connection to (f)")
+        one_connection = [
+            rounds.turn(newcomers, scale.seconds, connections=1) for _ in range(ONE_CONNECTION_TURNS)
+        ]
         results = Results(
             sides=sides,
             turns=turns,
@@ -132,10 +138,17 @@ def _measure(scale: Scale, client: str | None, seed: int) -> Results:
                 "seed": seed,
                 "sentry_posts": sink.posts,
                 "machine": machine(),
+                "redis": _version_of(redis.url),
+                "uvicorn": version("uvicorn"),
             },
         )
     _tell("")
     return results
+
+
+def _version_of(redis_url: str) -> str:
+    with connect(redis_url) as client:
+        return str(client.info("server")["redis_version"])
 
 
 def _sample(place: Place) -> bytes:

@@ -218,7 +218,7 @@ def results() -> Results:
         sides=sides,
         turns=turns,
         more={"g": Turn(Load(9_000, 20.0, 0, 1, 2, 3), 1)},
-        one_connection=Turn(Load(10, 1.0, 0, 1, 1.5, 3), 0.1),
+        one_connection=[Turn(Load(10, 1.0, 0, 1, 1.5, 3), 0.1)],
         startup=Startup(0.4, 0.5, 0.7),
         rss_mb=64.3,
         limit=Limit("wrk", 100_000, 0.7),
@@ -249,7 +249,7 @@ def test_only_requests_to_ours_count_as_failed(results: Results) -> None:
     assert failed(results) == 0
     assert failed(replace(results, turns={**results.turns, "b": [broken] * 2})) == 0
     assert failed(replace(results, turns={**results.turns, "d": [broken] * 2})) == 6
-    assert failed(replace(results, more={"h": broken}, one_connection=broken)) == 6
+    assert failed(replace(results, more={"h": broken}, one_connection=[broken])) == 6
 
 
 def test_the_chart_names_every_side_that_was_measured(results: Results, tmp_path: Path) -> None:
