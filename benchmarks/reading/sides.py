@@ -80,7 +80,7 @@ class Place:
         return {PREFIX + name.upper(): str(value) for name, value in values.items()}
 
 
-READER = [sys.executable, "-m", "topshelf", "api"]
+READER = [sys.executable, "-m", "api"]
 
 
 def path_of(user: int) -> str:

@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 from benchmarks.reading.draws import zipf_lists
 from knn.neighbours import IDS_FILE, WEIGHTS_FILE
 from store.blobs import Blobs
-from store.buckets import bucket_count, buckets_of, chunk_ranges, write_buckets
+from store.buckets import bucket_count, chunk_ranges, write_buckets
 from store.catalog import write_catalog
 from store.connection import connect
 from store.generation import Layout
 from store.generations import Generation, Generations
 from store.keys import Keys
+from store.packing import buckets_of, pack_rows
 from store.recents import Recents
-from store.rows import pack_rows
 from topshelf.settings import Settings
 
 N_ITEMS = 15_706
