@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 DEMO_EXTRAS := api,control,train,local
-TEST_EXTRAS := $(DEMO_EXTRAS),deep,lightfm,tune,track,dev
+TEST_EXTRAS := $(DEMO_EXTRAS),watch,deep,lightfm,tune,track,dev
 
 ifneq ($(wildcard ../shared/data),)
 export TOPSHELF_TEST_DATA ?= $(abspath ../shared/data)

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
@@ -11,6 +12,9 @@ from store.catalog import Catalog
 from topshelf.errors import InvalidId
 
 ItemId = int | str
+
+REMEMBERED = 16_384
+"""Items whose index by text is remembered: recent items are popular ones, again and again."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +50,8 @@ class Assortment:
         self.encoded = [b"%b" % orjson.dumps(item) for item in catalog.item_ids]
         """External ids as JSON has them, by index."""
         self._hidden: tuple[Overlay, Set[int]] = (Overlay(), frozenset())
+        self.index_of = lru_cache(REMEMBERED)(self._find)
+        """Index of an item by the text of its id; None where the catalogue lacks it."""
         self._by_category: dict[str, list[int]] = {}
         for index, labels in enumerate(catalog.categories):
             for label in labels:
@@ -81,8 +87,7 @@ class Assortment:
         found = (self.index_of(text) for text in texts)
         return [index for index in found if index is not None]
 
-    def index_of(self, text: str) -> int | None:
-        """Index of an item by the text of its id; None where the catalogue lacks it."""
+    def _find(self, text: str) -> int | None:
         try:
             return self.catalog.index_of(self.parse_item(text))
         except InvalidId:

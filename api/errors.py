@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
+from api.reader import reader_of
 from api.schemas import MANY, ONE
 from topshelf.errors import (
     EventsFull,
@@ -131,6 +132,7 @@ async def _on_own_error(request: Request, error: Exception) -> JSONResponse:
                 return error_answer(status, error.key, str(error), headers=headers)
     if isinstance(error, StoreError):
         logger.error("%s %s: %s", request.method, request.url.path, error)
+        _report(request, error)
         return error_answer(
             503, error.key, "the store refused; see the reader's log", headers={"Retry-After": RETRY_SECONDS}
         )
@@ -164,4 +166,15 @@ async def _on_http(request: Request, error: Exception) -> JSONResponse:
 
 async def _on_unexpected(request: Request, error: Exception) -> JSONResponse:
     logger.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    _report(request, error)
     return error_answer(500, "internal_error", "something went wrong here; it was logged")
+
+
+def _report(request: Request, error: Exception) -> None:
+    """Tell Sentry of an error nobody expects; whoever asked is named by a hash alone."""
+    reader = reader_of(request)
+    asked = request.path_params
+    model = reader.live.snapshot.models.get(asked.get("model_name", ""))
+    tags = {"model": model.name, "generation": str(model.pointer)} if model else {}
+    route = f"{request.method} {getattr(request.scope.get('route'), 'path', 'none')}"
+    reader.reports.failed(error, route, tags, user=str(asked.get("user_id", "")))

@@ -24,6 +24,7 @@ from store.stock import UserRow
 from topshelf.errors import StoreError, UserNotFound
 
 PREFIX = "/reco/"
+TITLE = f"GET {ROUTE}"
 
 logger = logging.getLogger(__name__)
 
@@ -42,28 +43,25 @@ class HotRoute:
         self._reader = reader
         self._tokens = tokens
         self._answered = reader.metrics.answered("GET", ROUTE)
+        self._tasks: set[asyncio.Task[Response | None]] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle one request."""
+        """Handle one request, under any server."""
         asked = self._asked(scope)
-        if asked is None:
+        response = None if asked is None else await self._answer(asked)
+        if response is None:
             await self._app(scope, receive, send)
             return
-        try:
-            headers, age_seconds, body = await self._answer(asked)
-        except Exception:
-            logger.exception("the hot route failed; %s goes the long way", ROUTE)
-            await self._app(scope, receive, send)
-            return
+        headers, age_seconds, body = response
         pairs = headers.pairs(age_seconds, len(body))
         await send({"type": "http.response.start", "status": 200, "headers": pairs})
         await send({"type": "http.response.body", "body": body})
 
     def begin(self, scope: Scope, respond: Callable[[Response], None], leave: Callable[[], None]) -> bool:
-        """Answer without a task where the row is in memory, or is one read away.
+        """Answer without a task of ASGI's: at once where that can be done, else when Redis has answered.
 
         Args:
-            respond: called with the response, now or when Redis has answered.
+            respond: called with the response.
             leave: called instead where that comes to nothing; the request is then handled as any other.
 
         Returns:
@@ -75,34 +73,59 @@ class HotRoute:
         model, _, user_key, _ = asked
         row = model.stock.held_row(user_key)
         if row is not None:
-            response = self._stored(asked, row)
-            if response is not None:
-                respond(response)
-            return response is not None
+            self._finish(asked, UserRow(row), respond, leave)
+            return True
         reading = model.stock.read_row(user_key)
-        if reading is None:
-            return False
+        if reading is not None:
+            reading.add_done_callback(lambda done: self._finish_reading(asked, done, respond, leave))
+            return True
+        task = asyncio.ensure_future(self._answer(asked))
+        self._tasks.add(task)
 
-        def answered(reading: "asyncio.Future[bytes | None]") -> None:
-            response = None
-            try:
-                response = self._stored(asked, reading.result())
-            except StoreError:
-                pass  # the other way there is another reading, or an answer without
-            except Exception:
-                logger.exception("the hot route failed; %s goes the long way", ROUTE)
+        def answered(task: "asyncio.Task[Response | None]") -> None:
+            self._tasks.discard(task)
+            response = None if task.cancelled() else task.result()
             if response is None:
                 leave()
             else:
                 respond(response)
 
-        reading.add_done_callback(answered)
+        task.add_done_callback(answered)
         return True
 
-    async def _answer(self, asked: Asked) -> Response:
-        row, stale = await self._reader.row(asked[0], asked[2])
-        stored = None if row.recents else self._stored(asked, row.row, stale=stale)
-        return stored or self._made(asked, row, stale=stale)
+    def _finish_reading(
+        self,
+        asked: Asked,
+        reading: "asyncio.Future[bytes | None]",
+        respond: Callable[[Response], None],
+        leave: Callable[[], None],
+    ) -> None:
+        if reading.cancelled() or reading.exception() is not None:
+            leave()  # where there is another reading, or an answer without
+        else:
+            self._finish(asked, UserRow(reading.result()), respond, leave)
+
+    def _finish(
+        self, asked: Asked, row: UserRow, respond: Callable[[Response], None], leave: Callable[[], None]
+    ) -> None:
+        try:
+            response = self._response(asked, row)
+        except Exception:
+            logger.exception("the hot route failed; %s goes the long way", ROUTE)
+            leave()
+        else:
+            respond(response)
+
+    async def _answer(self, asked: Asked) -> Response | None:
+        """The response; None where something failed, for the long way to say what."""
+        try:
+            row, stale = await self._reader.row(asked[0], asked[2])
+            return self._response(asked, row, stale=stale)
+        except StoreError:
+            return None
+        except Exception:
+            logger.exception("the hot route failed; %s goes the long way", ROUTE)
+            return None
 
     def _asked(self, scope: Scope) -> Asked | None:
         """What is asked for; None for what goes the long way."""
@@ -129,29 +152,44 @@ class HotRoute:
                 return self._tokens.scope_of_header(value) is not None
         return False
 
-    def _stored(self, asked: Asked, row: bytes | None, *, stale: bool = False) -> Response | None:
-        """The response from a row that is handed out as it stands; None where it is not."""
-        model = asked[0]
-        if not row or model.popularity:
+    def _response(self, asked: Asked, row: UserRow, *, stale: bool = False) -> Response:
+        model, user, user_key, began = asked
+        source, items = self._stored(model, row) or self._near(model, row) or self._made(model, row)
+        # An integer is JSON as it stands.
+        encoded = user_key if type(user) is int else orjson.dumps(user)
+        body = b'{"user_id":%b,"items":[%b]}' % (encoded, items)
+        self._reader.metrics.handed_out(model.name, source, stale=stale)
+        seconds = perf_counter() - began
+        self._answered(seconds)
+        self._reader.took(TITLE, seconds, {"model": model.name})
+        return model.headers(source, stale), int(model.age_seconds(time())), body
+
+    def _stored(self, model: LiveModel, row: UserRow) -> tuple[str, bytes] | None:
+        """Source and encoded items of a row that is handed out as it stands; None where it is not."""
+        if not row.row or row.recents or model.popularity:
             return None
-        items = model.first_items(row)
+        items = model.first_items(row.row)
         hidden = model.assortment.hidden(self._reader.live.snapshot.overlay)
         if not items or (hidden and not hidden.isdisjoint(items)):
             return None
         encoded = model.assortment.encoded
-        self._reader.metrics.handed_out(model.name, "cache", stale=stale)
-        return self._response(asked, "cache", b",".join([encoded[item] for item in items]), stale=stale)
+        return "cache", b",".join([encoded[item] for item in items])
 
-    def _made(self, asked: Asked, row: UserRow, *, stale: bool) -> Response:
-        """The response for a list that must be put together."""
-        model = asked[0]
-        served = self._reader.answer(model, row, Wish(model.k), stale=stale).served
-        return self._response(asked, served.source, orjson.dumps(served.items)[1:-1], stale=stale)
+    def _near(self, model: LiveModel, row: UserRow) -> tuple[str, bytes] | None:
+        """The same for the neighbours of recent items, where there are enough of them."""
+        snapshot = self._reader.live.snapshot
+        neighbours = snapshot.neighbours
+        if row.row or not row.recents or model.popularity or neighbours is None:
+            return None
+        assortment = neighbours.assortment
+        session = assortment.indices_of(row.recents)
+        items, _ = neighbours.index.recommend(session, model.k, exclude=assortment.hidden(snapshot.overlay))
+        if len(items) < model.k:
+            return None
+        encoded = assortment.encoded
+        return "knn", b",".join([encoded[item] for item in items.tolist()])
 
-    def _response(self, asked: Asked, source: str, items: bytes, *, stale: bool) -> Response:
-        model, user, user_key, began = asked
-        # An integer is JSON as it stands.
-        encoded = user_key if type(user) is int else orjson.dumps(user)
-        body = b'{"user_id":%b,"items":[%b]}' % (encoded, items)
-        self._answered(perf_counter() - began)
-        return model.headers(source, stale), int(model.age_seconds(time())), body
+    def _made(self, model: LiveModel, row: UserRow) -> tuple[str, bytes]:
+        """The same for a list that must be put together from several sources."""
+        served = self._reader.served(model, row, Wish(model.k))
+        return served.source, orjson.dumps(served.items)[1:-1]

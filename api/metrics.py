@@ -5,7 +5,6 @@ The figures are those of one process. With several reader processes behind one p
 """
 
 import asyncio
-import time
 from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
@@ -19,7 +18,6 @@ from prometheus_client import (
     generate_latest,
 )
 from prometheus_client.multiprocess import MultiProcessCollector
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 SECONDS_BUCKETS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0)
 
@@ -144,36 +142,3 @@ class Batch:
         self._armed = False
         self._requests.inc(sum(counts))
         self._seconds.add(counts, total)
-
-
-class MeasuredRequests:
-    """ASGI middleware that counts and times requests by route."""
-
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
-        self._app = app
-        self._metrics = metrics
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle one request."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        status = 500
-        started = time.perf_counter()
-
-        async def note_status(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
-        try:
-            await self._app(scope, receive, note_status)
-        finally:
-            route = getattr(scope.get("route"), "path", "none")
-            self._metrics.request(_method(scope), route, status, time.perf_counter() - started)
-
-
-def _method(scope: Scope) -> str:
-    known = {"GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS"}
-    return scope["method"] if scope["method"] in known else "other"

@@ -6,15 +6,18 @@ pipelining, flow control, shutdown. Under another server, or a uvicorn without t
 are answered through ASGI.
 """
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
 from starlette.types import Scope
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from api.hot_route import HotRoute, Response
+from api.hot_route import Response
 
 if TYPE_CHECKING:
     from uvicorn._types import ASGI3Application
+
+Begin = Callable[[Scope, Callable[[Response], None], Callable[[], None]], bool]
 
 OK = b"HTTP/1.1 200 OK\r\n"
 
@@ -24,7 +27,7 @@ class ReaderProtocol(HttpToolsProtocol):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self._hot_route: HotRoute | None = getattr(self.app, "hot_route", None)
+        self._begin: Begin | None = getattr(self.app, "begin", None)
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: "ASGI3Application") -> None:
         def respond(response: Response) -> None:
@@ -33,8 +36,12 @@ class ReaderProtocol(HttpToolsProtocol):
         def leave() -> None:
             super(ReaderProtocol, self)._start_asgi_task(cycle, app)
 
-        hot = self._hot_route if app is self.app else None
-        if hot is None or self.flow.write_paused or not hot.begin(cast("Scope", cycle.scope), respond, leave):
+        if (
+            self._begin is None
+            or app is not self.app
+            or self.flow.write_paused
+            or not self._begin(cast("Scope", cycle.scope), respond, leave)
+        ):
             leave()
 
     def _write(self, cycle: RequestResponseCycle, response: Response) -> None:

@@ -17,6 +17,7 @@ from api.dispatching import Dispatcher
 from api.live import Live
 from api.loading import Loader
 from api.metrics import Metrics
+from api.reports import Reports
 from api.shelf import Served, Shelf, Taste, Wish
 from api.snapshot import LiveModel
 from store.connection import connect
@@ -55,6 +56,7 @@ class Reader:
         serving_url = settings.serving_url.get_secret_value()
         self.settings = settings
         self.metrics = Metrics()
+        self.reports = Reports(settings)
         self.circuit = Circuit(self.metrics)
         self.serving = _impatient(serving_url)
         self.durable = _impatient(settings.durable_url.get_secret_value())
@@ -83,6 +85,7 @@ class Reader:
         """Let go of every connection."""
         await self.live.stop()
         await self.shelves.close()
+        await asyncio.to_thread(self.reports.close)
         self.serving.close()
         self.durable.close()
 
@@ -117,11 +120,15 @@ class Reader:
             self.circuit.open()
             return UserRow(model.stock.remembered_row(user_key)), True
 
-    def answer(self, model: LiveModel, row: UserRow, wish: Wish, *, stale: bool = False) -> Answer:
+    def served(self, model: LiveModel, row: UserRow, wish: Wish) -> Served:
         """The list for what the store has about a user."""
         shelf = Shelf(self.live.snapshot)
         taste = Taste(row.recents, favourites(row.profile))
-        served = shelf.stocked(model, row.row, taste, wish) if row.row else shelf.newcomer(model, taste, wish)
+        return shelf.stocked(model, row.row, taste, wish) if row.row else shelf.newcomer(model, taste, wish)
+
+    def answer(self, model: LiveModel, row: UserRow, wish: Wish, *, stale: bool = False) -> Answer:
+        """The same list, counted."""
+        served = self.served(model, row, wish)
         self.metrics.handed_out(model.name, served.source, stale=stale)
         return Answer(served, stale)
 
@@ -141,6 +148,11 @@ class Reader:
                 await asyncio.sleep(0)
             answers.append(self.answer(model, row, wish, stale=stale))
         return answers
+
+    def took(self, route: str, seconds: float, tags: Mapping[str, str]) -> None:
+        """Report a request if it was slow."""
+        if seconds > self.settings.slow_request_seconds:
+            self.reports.slow(route, seconds, tags)
 
     def touched(self, users: Iterable[str]) -> None:
         """Note, from any thread, that users did something: their next answer here takes it into account."""

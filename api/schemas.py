@@ -1,5 +1,6 @@
 """The bodies of requests and answers."""
 
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -274,6 +275,25 @@ class JobsAnswer(BaseModel):
     """Jobs, newest first."""
 
     jobs: list[JobAnswer]
+
+
+class ProfileAnswer(BaseModel):
+    """One request that was profiled."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: str
+    at: datetime
+    method: str
+    route: str
+    milliseconds: float
+    armed_by: Literal["admin", "sampling"]
+
+
+class ProfilesAnswer(BaseModel):
+    """The profiles this process keeps, newest first."""
+
+    profiles: list[ProfileAnswer]
 
 
 class Health(BaseModel):

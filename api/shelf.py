@@ -13,6 +13,9 @@ from api.schemas import Source
 from api.snapshot import LiveModel, Popularity, Snapshot
 from store.rows import unpack_row, unpack_segment
 
+SPARE = 4
+"""Neighbours looked at for each that is wanted, before all are: some are hidden or of another category."""
+
 Course = tuple[Source, Assortment, Iterable[ItemId]]
 """One source of items, and the catalogue that knows their categories."""
 
@@ -61,7 +64,7 @@ class Shelf:
         seeds = taste.recents or [str(item) for item in own]
         row_first: list[Course] = [("cache", assortment, own)]
         return self._serve(
-            chain(row_first, self._near(seeds), self._popular(assortment, taste, wish)), taste, wish
+            chain(row_first, self._near(seeds, wish), self._popular(assortment, taste, wish)), taste, wish
         )
 
     def newcomer(self, model: LiveModel, taste: Taste, wish: Wish) -> Served:
@@ -71,13 +74,13 @@ class Shelf:
             segment = self._favourite_segment(model.popularity, assortment, taste)
             return self._segment(model.popularity, segment, assortment, taste, wish)
         return self._serve(
-            chain(self._near(taste.recents), self._popular(assortment, taste, wish)), taste, wish
+            chain(self._near(taste.recents, wish), self._popular(assortment, taste, wish)), taste, wish
         )
 
     def session(self, assortment: Assortment, taste: Taste, wish: Wish) -> Served:
         """The list for items looked at by somebody without an account."""
         return self._serve(
-            chain(self._near(taste.recents), self._popular(assortment, taste, wish)), taste, wish
+            chain(self._near(taste.recents, wish), self._popular(assortment, taste, wish)), taste, wish
         )
 
     def similar(self, item: int, k: int) -> list[tuple[ItemId, float]]:
@@ -107,19 +110,26 @@ class Shelf:
         own: list[Course] = [(_source(segment), popularity.assortment, popularity.row(segment))]
         return self._serve(chain(own, self._popular(assortment, taste, wish)), taste, wish)
 
-    def _near(self, seeds: Sequence[str]) -> Iterator[Course]:
+    def _near(self, seeds: Sequence[str], wish: Wish) -> Iterator[Course]:
         neighbours = self._snapshot.neighbours
         if neighbours is not None and seeds:
-            yield "knn", neighbours.assortment, self._neighbours_of(seeds)
+            yield "knn", neighbours.assortment, self._neighbours_of(seeds, wish.k)
 
-    def _neighbours_of(self, seeds: Sequence[str]) -> Iterator[ItemId]:
+    def _neighbours_of(self, seeds: Sequence[str], k: int) -> Iterator[ItemId]:
+        """Neighbours of items, nearest first: some of them, and all where those are not enough."""
         neighbours = self._snapshot.neighbours
         if neighbours is None:
             return
         session = neighbours.assortment.indices_of(seeds)
-        if session:
-            ids, _ = neighbours.index.recommend(session, neighbours.index.n_items)
-            yield from neighbours.assortment.items(ids.tolist())
+        if not session:
+            return
+        index, given = neighbours.index, 0
+        for wanted in (SPARE * k + len(session), index.n_items):
+            ids, _ = index.recommend(session, wanted)
+            yield from neighbours.assortment.items(ids[given:].tolist())
+            if len(ids) < wanted:
+                return
+            given = len(ids)
 
     def _popular(self, assortment: Assortment, taste: Taste, wish: Wish) -> Iterator[Course]:
         """The last courses: popular in the category, popular, and whatever the catalogue has."""

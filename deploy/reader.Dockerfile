@@ -1,6 +1,6 @@
 # The reader: no torch, no training libraries. EXTRAS=api leaves out Celery, and with it POST /jobs.
 FROM python:3.12-slim AS build
-ARG EXTRAS=control
+ARG EXTRAS=control,watch
 WORKDIR /src
 COPY pyproject.toml constraints.txt README.md LICENSE ./
 COPY api api

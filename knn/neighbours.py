@@ -1,6 +1,6 @@
 """The neighbour index: each item's most similar items, read by every reader through a memory map."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -12,6 +12,11 @@ from topshelf.errors import CorruptArtifact
 
 IDS_FILE = "ids.npy"
 WEIGHTS_FILE = "weights.npy"
+
+QUICK_ENTRIES = 10_000
+"""Neighbours of a session (its items times K) that an event loop may add up: about 0.1 ms."""
+
+CHECKED_ENTRIES = 65_536
 
 Found = tuple[NDArray[np.int32], NDArray[np.float32]]
 
@@ -38,17 +43,17 @@ class NeighbourIndex:
             )
         if ids.dtype != np.int32 or weights.dtype != np.float32:
             raise CorruptArtifact(f"neighbour ids and weights are {ids.dtype} and {weights.dtype}")
-        if ids.size and (ids.min() < -1 or ids.max() >= len(ids)):
-            raise CorruptArtifact("a neighbour id is out of range")
-        if not np.isfinite(weights).all() or (weights < 0).any():
-            raise CorruptArtifact("a neighbour weight is negative or not finite")
-        if weights[ids < 0].any():
-            raise CorruptArtifact("a missing neighbour has a weight")
+        for rows in _blocks(ids.shape):
+            _check(ids[rows], weights[rows], len(ids))
 
     @property
     def n_items(self) -> int:
         """Items in the index."""
         return len(self.ids)
+
+    def is_quick(self, n_session_items: int) -> bool:
+        """Whether so long a session may be scored on an event loop: a longer one belongs in a thread."""
+        return bool(n_session_items * self.ids.shape[1] <= QUICK_ENTRIES)
 
     def save(self, folder: Path) -> None:
         """Write the two files into ``folder``, which is made where it is missing."""
@@ -58,7 +63,7 @@ class NeighbourIndex:
 
     @classmethod
     def open(cls, folder: Path) -> Self:
-        """Map the two files of ``folder`` and check them once.
+        """Map the two files of ``folder`` and check them once, a block at a time: nothing is kept of them.
 
         Raises:
             CorruptArtifact: a file is missing, cut short or not of the right form.
@@ -76,7 +81,9 @@ class NeighbourIndex:
     ) -> Found:
         """The k items nearest to a session, by the summed similarity to its items.
 
-        The order of ``items`` does not matter: the same set gives the same list to the last bit.
+        The order of ``items`` does not matter: the same set gives the same list to the last bit. May be
+        called from several threads at once. What it costs goes by the neighbours of ``items``, not by the
+        catalogue.
 
         Args:
             items: (n,) item indices; unknown ones (below 0 or past the catalogue) count for nothing.
@@ -90,15 +97,15 @@ class NeighbourIndex:
         session = np.asarray(items, np.int64).ravel()
         importance = None if weights is None else np.asarray(weights, np.float64).ravel()
         order = np.argsort(session, kind="stable")
-        order = order[(session[order] >= 0) & (session[order] < self.n_items)]
         session = session[order]
-        scores = self._summed(session, None if importance is None else importance[order])
-        if drop_items:
-            scores[session] = 0
+        known = slice(*np.searchsorted(session, (0, self.n_items)))
+        session = session[known]
         left_out = np.fromiter(exclude, np.int64)
-        scores[left_out[(left_out >= 0) & (left_out < self.n_items)]] = 0
-        candidates = np.flatnonzero(scores > 0)
-        return _best(candidates, scores[candidates], k)
+        left_out = left_out[(left_out >= 0) & (left_out < self.n_items)]
+        if drop_items:
+            left_out = np.concatenate((session, left_out))
+        near, entries = self._entries(session, None if importance is None else importance[order[known]])
+        return _best(*_summed(near, entries, left_out, self.n_items), k)
 
     def similar(self, item: int, k: int) -> Found:
         """The k nearest items of one item, nearest first, and their weights."""
@@ -107,24 +114,59 @@ class NeighbourIndex:
         found = self.ids[item] >= 0
         return np.array(self.ids[item][found][:k]), np.array(self.weights[item][found][:k])
 
-    def _summed(
-        self, session: NDArray[np.int64], session_weights: NDArray[np.float64] | None
-    ) -> NDArray[np.float64]:
-        ids, weights = self.ids[session], self.weights[session].astype(np.float64)
-        if session_weights is not None:
-            weights *= session_weights[:, np.newaxis]
+    def _entries(
+        self, session: NDArray[np.int64], importance: NDArray[np.float64] | None
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """The neighbours of a session's items, one after the other, and what each of them adds."""
+        weights = self.weights[session].astype(np.float64)
+        if importance is not None:
+            weights *= importance[:, np.newaxis]
         # Padding points at item 0 with weight 0.
-        ids = np.maximum(ids, 0).ravel()
-        return np.asarray(np.bincount(ids, weights.ravel(), minlength=self.n_items), np.float64)
+        near = np.maximum(self.ids[session], 0).astype(np.int64)
+        return near.ravel(), weights.ravel()
+
+
+def _summed(
+    near: NDArray[np.int64], entries: NDArray[np.float64], left_out: NDArray[np.int64], n_items: int
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """The distinct items of ``near`` with a sum above 0, in no order, and their sums."""
+    # A place for every item, of which only those named are ever written to or read.
+    places = np.empty(n_items)
+    places[near] = 0
+    np.add.at(places, near, entries)
+    places[left_out] = 0
+    sums = places[near]
+    turns = np.arange(len(near), dtype=np.float64)
+    places[near] = turns
+    found = np.flatnonzero((places[near] == turns) & (sums > 0))
+    return near[found], sums[found]
 
 
 def _best(candidates: NDArray[np.int64], scores: NDArray[np.float64], k: int) -> Found:
     if len(candidates) > k:
         threshold = np.partition(scores, len(scores) - k)[len(scores) - k]
-        near = scores >= threshold
+        near = np.flatnonzero(scores >= threshold)
         candidates, scores = candidates[near], scores[near]
-    order = np.argsort(-scores, kind="stable")[:k]
+    order = np.lexsort((candidates, -scores))[:k]
     return candidates[order].astype(np.int32), scores[order].astype(np.float32)
+
+
+def _blocks(shape: tuple[int, ...]) -> Iterator[slice]:
+    """Slices of rows that cover an array, ``CHECKED_ENTRIES`` at a time."""
+    rows = max(1, CHECKED_ENTRIES // max(1, shape[1]))
+    return (slice(start, start + rows) for start in range(0, shape[0], rows))
+
+
+def _check(ids: NDArray[np.int32], weights: NDArray[np.float32], n_items: int) -> None:
+    if not ids.size:
+        return
+    if ids.min() < -1 or ids.max() >= n_items:
+        raise CorruptArtifact("a neighbour id is out of range")
+    # The smallest of numbers with a NaN among them is NaN.
+    if not (weights.min() >= 0 and weights.max() < np.inf):
+        raise CorruptArtifact("a neighbour weight is negative or not finite")
+    if weights[ids < 0].any():
+        raise CorruptArtifact("a missing neighbour has a weight")
 
 
 def _map(file: Path) -> NDArray[Any]:

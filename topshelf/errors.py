@@ -21,6 +21,7 @@ TopshelfError
   RequestError
     ModelNotFound · UserNotFound · ItemNotFound · NotAuthenticated · NotAllowed
     InvalidRequest · BodyTooLarge · ControlNotInstalled
+    ProfileNotFound · ProfilingNotInstalled
 
 ``key`` is the stable name an HTTP client, a job record and ``--json`` output carry.
 """
@@ -324,4 +325,18 @@ class ControlNotInstalled(RequestError):
     """Raised when jobs are asked of a reader installed without the ``control`` extra."""
 
     key = "control_not_installed"
+    status = 503
+
+
+class ProfileNotFound(RequestError):
+    """Raised when a profile was never taken, or is not kept any more."""
+
+    key = "profile_not_found"
+    status = 404
+
+
+class ProfilingNotInstalled(RequestError):
+    """Raised when profiles are asked of a reader installed without the ``watch`` extra."""
+
+    key = "profiling_not_installed"
     status = 503

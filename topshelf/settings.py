@@ -79,6 +79,15 @@ class Settings(BaseModel):
     tokens_admin: Tokens = Field((), description="bearer tokens that may do everything")
     max_body_bytes: int = Field(1_000_000, ge=1_000, description="largest request body taken")
 
+    sentry_dsn: SecretStr = Field(
+        SecretStr(""), description="where the reader reports errors and slow requests; nowhere where empty"
+    )
+    sentry_environment: str = Field("production", description="environment of those reports")
+    slow_request_seconds: float = Field(1.0, gt=0, description="a request that takes longer is reported")
+    profile_every: int = Field(
+        0, ge=0, description="one request in so many is profiled, at most 20 a second; 0: none"
+    )
+
     k_store: int = Field(20, ge=1, le=200, description="items kept in a user's row")
     users_per_bucket: int = Field(100, ge=1, le=500, description="users that share one Redis hash")
     chunk_users: int = Field(10_000, ge=1, description="users scored by one precompute task")

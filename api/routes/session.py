@@ -1,5 +1,6 @@
 """Lists for people without an account."""
 
+import asyncio
 import time
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -37,7 +38,12 @@ async def recommend_session(
         category=body.category,
         exclude=body.exclude,
     )
-    served = shelf.session(model.assortment, Taste([str(item) for item in reversed(items)]), wish)
+    taste = Taste([str(item) for item in reversed(items)])
+    neighbours = reader.live.snapshot.neighbours
+    if neighbours is None or neighbours.index.is_quick(len(items)):
+        served = shelf.session(model.assortment, taste, wish)
+    else:
+        served = await asyncio.to_thread(shelf.session, model.assortment, taste, wish)
     reader.metrics.handed_out(model.name, served.source)
     response.headers["X-Reco-Source"] = served.source
     response.headers["X-Reco-Generation"] = str(model.pointer)

@@ -22,6 +22,8 @@ ROUTES = [
     ("GET", "/jobs", "admin"),
     ("GET", "/jobs/x", "admin"),
     ("DELETE", "/jobs/x", "admin"),
+    ("GET", "/profiles", "admin"),
+    ("GET", "/profiles/x", "admin"),
 ]
 WIDER = {"read": ["read", "events", "admin"], "events": ["events", "admin"], "admin": ["admin"]}
 

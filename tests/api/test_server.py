@@ -113,7 +113,8 @@ def test_settings_that_cannot_be_used_are_an_error_that_says_what_to_set() -> No
 
 def test_the_reader_imports_nothing_heavy() -> None:
     absent = (
-        "numpy torch implicit lightfm polars pyarrow scipy nmslib celery kombu models interactions workers"
+        "numpy torch implicit lightfm polars pyarrow scipy nmslib celery kombu sentry_sdk pyinstrument "
+        "models interactions workers"
     )
     check = (
         "import sys, api.app, api.server;"

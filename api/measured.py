@@ -1,0 +1,42 @@
+"""Counts and times every request that is not answered by the hot route."""
+
+import time
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.reader import Reader
+
+
+class MeasuredRequests:
+    """ASGI middleware that counts and times requests by route, and reports slow ones."""
+
+    def __init__(self, app: ASGIApp, reader: Reader) -> None:
+        self._app = app
+        self._reader = reader
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        status = 500
+        started = time.perf_counter()
+
+        async def note_status(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, note_status)
+        finally:
+            route = getattr(scope.get("route"), "path", "none")
+            seconds = time.perf_counter() - started
+            self._reader.metrics.request(_method(scope), route, status, seconds)
+            self._reader.took(f"{_method(scope)} {route}", seconds, {})
+
+
+def _method(scope: Scope) -> str:
+    known = {"GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS"}
+    return scope["method"] if scope["method"] in known else "other"

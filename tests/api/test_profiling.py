@@ -1,0 +1,109 @@
+import asyncio
+import json
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from api.app import create_app
+from api.profiling import KEPT, MOST_A_SECOND
+from tests.api.caller import Caller, calling
+from tests.api.conftest import ADMIN, READ
+from tests.api.shop import Shop, list_of
+from topshelf.settings import Settings
+
+ARMED = {**ADMIN, "X-Topshelf-Profile": "1"}
+
+
+def profiles(api: Caller) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = api.as_(ADMIN).get("/profiles").json()["profiles"]
+    return found
+
+
+@pytest.mark.parametrize("path", ["/reco/als/7", "/reco/als/7?k=3", "/models/als/generations", "/reco/alz/7"])
+def test_an_admin_gets_the_answer_and_the_id_of_its_profile(stocked: Shop, api: Caller, path: str) -> None:
+    plain, armed = api.as_(ADMIN).get(path), api.as_(ARMED).get(path)
+    assert (armed.status_code, armed.content) == (plain.status_code, plain.content)
+    assert "X-Topshelf-Profile-Id" not in plain.headers
+    [profile] = profiles(api)
+    assert profile["id"] == armed.headers["X-Topshelf-Profile-Id"]
+    assert (profile["method"], profile["armed_by"]) == ("GET", "admin")
+    assert "7" not in profile["route"]
+
+
+def test_others_are_answered_unprofiled(stocked: Shop, api: Caller) -> None:
+    answer = api.as_({**READ, "X-Topshelf-Profile": "1"}).get("/reco/als/7")
+    assert answer.json()["items"] == list_of(7)[:10]
+    assert profiles(api) == []
+    assert api.get("/profiles").status_code == 403
+
+
+def test_a_profile_is_shown_in_each_form(stocked: Shop, api: Caller) -> None:
+    number = api.as_(ARMED).get("/models").headers["X-Topshelf-Profile-Id"]
+    admin = api.as_(ADMIN)
+    html = admin.get(f"/profiles/{number}")
+    assert html.headers["Content-Type"].startswith("text/html")
+    assert "<html" in html.text
+    assert "$schema" in json.loads(admin.get(f"/profiles/{number}?format=speedscope").text)
+    assert "Recorded" in admin.get(f"/profiles/{number}?format=text").text
+    assert admin.get(f"/profiles/{number}?format=pdf").status_code == 422
+
+
+def test_a_profile_nobody_took_is_not_found(stocked: Shop, api: Caller) -> None:
+    answer = api.as_(ADMIN).get("/profiles/99")
+    assert answer.status_code == 404
+    assert answer.json()["errors"][0]["error_key"] == "profile_not_found"
+
+
+def test_only_the_last_are_kept(stocked: Shop, api: Caller) -> None:
+    for _ in range(KEPT + 5):
+        api.as_(ARMED).get("/reco/als/7")
+    assert [profile["id"] for profile in profiles(api)] == [str(n) for n in range(KEPT + 5, 5, -1)]
+
+
+def test_one_request_in_so_many_is_sampled(stocked: Shop, settings: Settings) -> None:
+    with calling(create_app(settings.model_copy(update={"profile_every": 5})), READ) as api:
+        for _ in range(5 * 4):
+            assert api.get("/reco/als/7").json()["items"] == list_of(7)[:10]
+        assert [profile["armed_by"] for profile in profiles(api)] == ["sampling"] * 4
+
+
+def test_no_more_are_sampled_in_a_second_than_the_reader_can_bear(stocked: Shop, settings: Settings) -> None:
+    app = create_app(settings.model_copy(update={"profile_every": 1}))
+    armed = [app.state.profiled.armed_by({"headers": []}) for _ in range(10 * MOST_A_SECOND)]
+    assert 0 < armed.count("sampling") <= 2 * MOST_A_SECOND
+
+
+def test_a_request_that_fails_is_answered_as_usual_and_profiled(stocked: Shop, app: FastAPI) -> None:
+    @app.get("/fails")
+    async def fails() -> None:
+        raise ZeroDivisionError
+
+    with calling(app, ARMED) as api:
+        answer = api.get("/fails")
+        assert answer.status_code == 500
+        assert answer.json()["errors"][0]["error_key"] == "internal_error"
+        assert [profile["route"] for profile in profiles(api)] == ["/fails"]
+
+
+def test_twenty_at_once_are_all_answered(stocked: Shop, app: FastAPI) -> None:
+    async def ask(client: httpx.AsyncClient, user: int) -> list[int]:
+        found = []
+        for turn in range(10):
+            path = f"/reco/als/{user}" if turn % 2 else f"/reco/als/{user}?k=10"
+            answer = await client.get(path)
+            assert answer.json()["items"] == list_of(user)[:10]
+            found.append(answer.status_code)
+        return found
+
+    async def together() -> list[list[int]]:
+        transport = httpx.ASGITransport(app)
+        async with (
+            app.router.lifespan_context(app),
+            httpx.AsyncClient(transport=transport, base_url="http://reader", headers=ARMED) as client,
+        ):
+            return await asyncio.gather(*(ask(client, user) for user in range(1, 21)))
+
+    assert {status for found in asyncio.run(together()) for status in found} == {200}
+    assert app.state.profiles.newest_first()
