@@ -1,23 +1,22 @@
 """Builds the reader."""
 
 import gc
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from fastapi import FastAPI
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api import errors
 from api.auth import Tokens
 from api.body_limit import BodyLimit
-from api.hot_route import HotRoute, Response
+from api.hot_route import HotRoute
 from api.measured import MeasuredRequests
-from api.profiling import ProfiledRequests, Profiles
+from api.profiling import ProfiledRequests, Profiles, ShortCut, check_profiling
 from api.reader import Reader
-from api.routes import events, health, items, jobs, models, reco, session, users
-from api.routes import profiles as profile_routes
+from api.routes import events, health, items, jobs, models, profiles, reco, session, users
 from topshelf.settings import Settings
 
 DESCRIPTION = """
@@ -33,17 +32,17 @@ class Application(FastAPI):
 
     def __init__(self, settings: Settings, **options: Any) -> None:
         super().__init__(**options)
-        tokens, reader, profiles = Tokens(settings), Reader(settings), Profiles()
-        self._hot_route = HotRoute(super().__call__, reader, tokens)
-        self._profiled = ProfiledRequests(self._hot_route, profiles, tokens, settings.profile_every)
+        check_profiling(settings)
+        tokens, reader, kept = Tokens(settings), Reader(settings), Profiles()
         self.state.reader = reader
         self.state.tokens = tokens
-        self.state.profiles = profiles
-        self.state.profiled = self._profiled
-
-    def begin(self, scope: Scope, respond: Callable[[Response], None], leave: Callable[[], None]) -> bool:
-        """Answer without a task where that can be done; see :meth:`HotRoute.begin`."""
-        return not self._profiled.armed_by(scope) and self._hot_route.begin(scope, respond, leave)
+        self.state.profiles = kept
+        hot_route = HotRoute(super().__call__, reader, tokens)
+        profiled = ProfiledRequests(hot_route, hot_route.begin, tokens, kept, settings.profile_every)
+        # Where there is no profiler, nobody stands in the way.
+        self._front: ASGIApp = profiled if kept.installed else hot_route
+        self.short_cut: ShortCut = profiled.begin if kept.installed else hot_route.begin
+        """What may answer a request without a task; see :mod:`api.protocol`."""
 
     def openapi(self) -> dict[str, Any]:
         """The OpenAPI document, with the schemas of errors."""
@@ -53,14 +52,15 @@ class Application(FastAPI):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
-        await self._profiled(scope, receive, send)
+        await self._front(scope, receive, send)
 
 
 def create_app(settings: Settings) -> FastAPI:
     """The reader as an ASGI app; nothing is connected before its lifespan begins.
 
     Raises:
-        SettingsError: there are no tokens, so that nobody could use it.
+        SettingsError: there are no tokens, so that nobody could use it, or something is asked for that is
+            not installed.
     """
 
     @asynccontextmanager
@@ -86,7 +86,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
     app.add_middleware(MeasuredRequests, reader=app.state.reader)
     errors.install(app)
-    for routes in (session, reco, items, users, events, models, jobs, profile_routes, health):
+    for routes in (session, reco, items, users, events, models, jobs, profiles, health):
         app.include_router(routes.router)
     return app
 

@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from api.reader import reader_of
+from api.route_names import route_of
 from api.schemas import MANY, ONE
 from topshelf.errors import (
     EventsFull,
@@ -176,5 +177,6 @@ def _report(request: Request, error: Exception) -> None:
     asked = request.path_params
     model = reader.live.snapshot.models.get(asked.get("model_name", ""))
     tags = {"model": model.name, "generation": str(model.pointer)} if model else {}
-    route = f"{request.method} {getattr(request.scope.get('route'), 'path', 'none')}"
-    reader.reports.failed(error, route, tags, user=str(asked.get("user_id", "")))
+    reader.reports.failed(
+        error, f"{request.method} {route_of(request.scope)}", tags, user=str(asked.get("user_id", ""))
+    )

@@ -16,15 +16,14 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from api.auth import Tokens
 from api.list_headers import ListHeaders
 from api.reader import Reader
-from api.routes.reco import ROUTE
+from api.route_names import LIST_PREFIX, LIST_ROUTE, without_converters
 from api.shelf import Wish
 from api.snapshot import LiveModel
 from api.users import user_from_path
 from store.stock import UserRow
 from topshelf.errors import StoreError, UserNotFound
 
-PREFIX = "/reco/"
-TITLE = f"GET {ROUTE}"
+TITLE = f"GET {without_converters(LIST_ROUTE)}"
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +41,7 @@ class HotRoute:
         self._app = app
         self._reader = reader
         self._tokens = tokens
-        self._answered = reader.metrics.answered("GET", ROUTE)
+        self._answered = reader.metrics.answered("GET", LIST_ROUTE)
         self._tasks: set[asyncio.Task[Response | None]] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -111,7 +110,7 @@ class HotRoute:
         try:
             response = self._response(asked, row)
         except Exception:
-            logger.exception("the hot route failed; %s goes the long way", ROUTE)
+            logger.exception("the hot route failed; %s goes the long way", TITLE)
             leave()
         else:
             respond(response)
@@ -124,7 +123,7 @@ class HotRoute:
         except StoreError:
             return None
         except Exception:
-            logger.exception("the hot route failed; %s goes the long way", ROUTE)
+            logger.exception("the hot route failed; %s goes the long way", TITLE)
             return None
 
     def _asked(self, scope: Scope) -> Asked | None:
@@ -132,10 +131,10 @@ class HotRoute:
         if scope["type"] != "http" or scope["method"] != "GET" or scope["query_string"]:
             return None
         path: str = scope["path"]
-        if not path.startswith(PREFIX):
+        if not path.startswith(LIST_PREFIX):
             return None
         began = perf_counter()
-        name, _, text = path[len(PREFIX) :].partition("/")
+        name, _, text = path[len(LIST_PREFIX) :].partition("/")
         model = self._reader.live.snapshot.models.get(name)
         if model is None or not self._may_read(scope):
             return None

@@ -5,6 +5,7 @@ import time
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.reader import Reader
+from api.route_names import route_of
 
 
 class MeasuredRequests:
@@ -34,7 +35,7 @@ class MeasuredRequests:
             route = getattr(scope.get("route"), "path", "none")
             seconds = time.perf_counter() - started
             self._reader.metrics.request(_method(scope), route, status, seconds)
-            self._reader.took(f"{_method(scope)} {route}", seconds, {})
+            self._reader.took(f"{_method(scope)} {route_of(scope)}", seconds, {})
 
 
 def _method(scope: Scope) -> str:

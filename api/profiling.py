@@ -1,198 +1,223 @@
-"""Profiles of single requests, taken with pyinstrument while they run and rendered when somebody looks.
+"""Profiles single requests: those an admin marks, and one in so many.
 
-A request is profiled when an admin asks for it, or by sampling. One at a time: pyinstrument watches a whole
-thread, and one profiler for several requests at once fails them. Nothing here may fail or delay a request.
+Nothing is imported, counted or looked at beyond that while nobody asks. Recording never changes an answer;
+it is made readable only when somebody looks, off the event loop.
 """
 
 import asyncio
-import itertools
-import logging
+import math
+import secrets
 import time
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.util import find_spec
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
-from starlette.types import ASGIApp, Message, Receive, Send
-from starlette.types import Scope as Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.auth import Scope, Tokens
-from topshelf.errors import ProfileNotFound, SettingsError
+from api.auth import Scope as TokenScope
+from api.auth import Tokens
+from api.route_names import route_of
+from topshelf.errors import ProfileNotFound, ProfilingNotInstalled, SettingsError
+from topshelf.settings import Settings
 
-Format = Literal["html", "speedscope", "text"]
+if TYPE_CHECKING:
+    from api.recording import Format, Recording
 
+ARMED = (b"x-topshelf-profile", b"1")
+ID_HEADER = b"x-topshelf-profile-id"
+DUE = "topshelf.profile_due"
+"""In a request's scope: whether it is the one in so many."""
 KEPT = 20
-MOST_A_SECOND = 20
-"""Requests sampled in a second, whatever the share: while one is watched, the whole process is slower."""
-LONGEST_SECONDS = 30.0
-"""A profile ends after so long; its request goes on."""
-HEADER = b"x-topshelf-profile"
-ANSWER_HEADER = b"x-topshelf-profile-id"
-ARMED = "topshelf.profile"
-"""Entry of a scope: who had the request profiled; empty for a request that is not."""
+SAMPLE_EVERY_SECONDS = 0.01
+"""A profile costs as much as three lists and more: sampling takes 100 a second at most, for nobody to feel."""
+LONGEST_SECONDS = 10.0
+"""A request that takes longer no longer keeps others from being profiled."""
 
-logger = logging.getLogger(__name__)
+ArmedBy = Literal["admin", "sampling"]
+Leave = Callable[[], None]
+
+
+class ShortCut(Protocol):
+    """What :meth:`api.hot_route.HotRoute.begin` does."""
+
+    def __call__(self, scope: Scope, respond: Callable[[Any], None], leave: Leave) -> bool: ...
+
+
+def check_profiling(settings: Settings) -> None:
+    """See that what the settings ask for can be done.
+
+    Raises:
+        SettingsError: requests are to be profiled and pyinstrument is not installed.
+    """
+    if settings.profile_every and not is_installed():
+        raise SettingsError(
+            "TOPSHELF_PROFILE_EVERY is set and pyinstrument is not installed; install the reader with the "
+            "watch extra: pip install 'topshelf[watch]'"
+        )
+
+
+def is_installed() -> bool:
+    """Whether there is a profiler."""
+    return find_spec("pyinstrument") is not None
 
 
 @dataclass(frozen=True)
 class Profile:
-    """One request as it was seen; the session is rendered when somebody looks."""
+    """One request that was profiled."""
 
     id: str
     at: datetime
     method: str
     route: str
     milliseconds: float
-    armed_by: str
-    session: Any
+    armed_by: ArmedBy
+    recording: "Recording" = field(repr=False)
+
+    def render(self, form: "Format") -> str:
+        """The profile as HTML, as JSON for speedscope or as text; takes a while."""
+        return self.recording.render(form, f"{self.method} {self.route}", self.at.timestamp())
 
 
 class Profiles:
     """The last profiles of this process."""
 
     def __init__(self) -> None:
+        self.installed = is_installed()
         self._kept: deque[Profile] = deque(maxlen=KEPT)
-        self._numbers = itertools.count(1)
 
-    def next_id(self) -> str:
-        """The id of the next profile."""
-        return str(next(self._numbers))
-
-    def keep(self, profile: Profile) -> None:
-        """Keep a profile; the oldest makes room."""
+    def add(self, profile: Profile) -> None:
+        """Keep a profile in place of the oldest."""
         self._kept.append(profile)
 
     def newest_first(self) -> list[Profile]:
-        """All that are kept."""
-        return list(reversed(self._kept))
-
-    def render(self, profile_id: str, form: Format) -> str:
-        """A profile as HTML, as JSON for speedscope.app, or as text; takes a while.
+        """What is kept.
 
         Raises:
-            ProfileNotFound: it was never taken, or is not kept any more.
+            ProfilingNotInstalled: there is no profiler.
         """
-        profile = next((one for one in self._kept if one.id == profile_id), None)
-        if profile is None:
-            raise ProfileNotFound(
-                f"no profile {profile_id[:64]!r} is kept in this process; GET /profiles lists the last {KEPT}"
-            )
-        from pyinstrument import renderers  # noqa: PLC0415
+        self._check_installed()
+        return list(reversed(self._kept))
 
-        made: dict[Format, Callable[[], Any]] = {
-            "html": renderers.HTMLRenderer,
-            "speedscope": renderers.SpeedscopeRenderer,
-            "text": lambda: renderers.ConsoleRenderer(unicode=True, color=False),
-        }
-        return str(made[form]().render(profile.session))
+    def get(self, profile_id: str) -> Profile:
+        """One profile.
+
+        Raises:
+            ProfileNotFound: none kept has this id.
+            ProfilingNotInstalled: there is no profiler.
+        """
+        self._check_installed()
+        for profile in self._kept:
+            if profile.id == profile_id:
+                return profile
+        raise ProfileNotFound(
+            f"no profile {profile_id[:64]!r} is kept here; each process of the reader keeps its last {KEPT}"
+        )
+
+    def _check_installed(self) -> None:
+        if not self.installed:
+            raise ProfilingNotInstalled(
+                "this reader cannot profile; install it with the watch extra: pip install 'topshelf[watch]'"
+            )
 
 
 class ProfiledRequests:
-    """ASGI callable in front of everything: profiles what is to be profiled, and hands all others on.
+    """ASGI, in front of everything: records requests that are to be profiled, one at a time.
 
     Args:
-        every: one request in so many is profiled; 0 for none.
-
-    Raises:
-        SettingsError: requests are to be sampled and pyinstrument is not installed.
+        short_cut: what may answer a request before it gets here; see :meth:`begin`.
+        every: one in so many is profiled, but 100 a second at most; 0 for none but those an admin marks.
     """
 
-    def __init__(self, app: ASGIApp, profiles: Profiles, tokens: Tokens, every: int) -> None:
-        self.installed = find_spec("pyinstrument") is not None
-        if every and not self.installed:
-            raise SettingsError(
-                "TOPSHELF_PROFILE_EVERY is set and pyinstrument is not installed; install topshelf[watch]"
-            )
+    def __init__(
+        self,
+        app: ASGIApp,
+        short_cut: ShortCut,
+        tokens: Tokens,
+        profiles: Profiles,
+        every: int,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._app = app
-        self._profiles = profiles
+        self._short_cut = short_cut
         self._tokens = tokens
+        self._profiles = profiles
         self._every = every
-        self._to_go = every
-        self._sampled: deque[float] = deque([-1.0] * MOST_A_SECOND, maxlen=MOST_A_SECOND)
-        self._busy = False
+        self._left = every
+        self._clock = clock
+        self._next_sample_at = self._taken_until = -math.inf
+        self._recording: type[Recording] | None = _recording_class() if every else None
 
-    def armed_by(self, request: Request) -> str:
-        """Who wants a request profiled: ``admin``, ``sampling`` or nobody (empty). Asked again, the same."""
-        armed: str | None = request.get(ARMED)
-        if armed is None:
-            armed = request[ARMED] = self._decide(request)
-        return armed
+    def begin(self, scope: Scope, respond: Callable[[Any], None], leave: Leave) -> bool:
+        """The short cut, for all but the requests that are to be profiled: a short cut has no coroutine."""
+        due = self._is_due()
+        scope[DUE] = due
+        if due or ARMED in scope["headers"]:
+            return False
+        return self._short_cut(scope, respond, leave)
 
-    async def __call__(self, request: Request, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
-        if request["type"] != "http" or not self.armed_by(request) or self._busy:
-            await self._app(request, receive, send)
+        armed_by = self._armed_by(scope) if scope["type"] == "http" else None
+        if armed_by is None or self._clock() < self._taken_until:
+            await self._app(scope, receive, send)
             return
-        self._busy = True
+        self._taken_until = self._clock() + LONGEST_SECONDS
         try:
-            await self._profiled(request, receive, send)
+            await self._profiled(scope, receive, send, armed_by)
         finally:
-            self._busy = False
+            self._taken_until = -math.inf
 
-    def _decide(self, request: Request) -> str:
-        if not self.installed:
-            return ""
-        if self._every:
-            self._to_go -= 1
-            if self._to_go <= 0:
-                self._to_go = self._every
-                now = time.monotonic()
-                if not self._busy and now - self._sampled[0] >= 1:
-                    self._sampled.append(now)
-                    return "sampling"
-        for name, _ in request["headers"]:
-            if name == HEADER:
-                return "admin" if self._is_admin(request) else ""
-        return ""
+    def _is_due(self) -> bool:
+        # With none to be profiled it starts at 0 and never comes back there.
+        self._left -= 1
+        if self._left:
+            return False
+        self._left = self._every
+        now = self._clock()
+        if now < self._next_sample_at:
+            return False
+        self._next_sample_at = now + SAMPLE_EVERY_SECONDS
+        return True
 
-    def _is_admin(self, request: Request) -> bool:
-        sent = [value for name, value in request["headers"] if name == b"authorization"]
-        return bool(sent) and self._tokens.scope_of_header(sent[0]) is Scope.admin
+    def _armed_by(self, scope: Scope) -> ArmedBy | None:
+        # Whoever came by the short cut was counted there.
+        due = scope[DUE] if DUE in scope else self._is_due()
+        if ARMED in scope["headers"] and self._is_admin(scope):
+            return "admin"
+        return "sampling" if due else None
 
-    async def _profiled(self, request: Request, receive: Receive, send: Send) -> None:
-        from pyinstrument import Profiler  # noqa: PLC0415
+    def _is_admin(self, scope: Scope) -> bool:
+        header = dict(scope["headers"]).get(b"authorization", b"")
+        return self._tokens.scope_of_header(header) is TokenScope.admin
 
-        profile_id, armed_by = self._profiles.next_id(), self.armed_by(request)
+    async def _profiled(self, scope: Scope, receive: Receive, send: Send, armed_by: ArmedBy) -> None:
+        if self._recording is None:
+            self._recording = await asyncio.to_thread(_recording_class)
+        recording = self._recording()
+        profile_id, at = secrets.token_hex(8), datetime.now(UTC)
 
         async def send_with_id(message: Message) -> None:
-            if message["type"] == "http.response.start" and armed_by == "admin":
-                headers = [*message.get("headers", ()), (ANSWER_HEADER, profile_id.encode())]
+            if message["type"] == "http.response.start":
+                headers = [*message.get("headers", ()), (ID_HEADER, profile_id.encode())]
                 message = {**message, "headers": headers}
             await send(message)
 
-        began = time.perf_counter()
-        profiler = Profiler(async_mode="enabled")
+        told = send_with_id if armed_by == "admin" else send
+        handling = cast("Coroutine[Any, Any, None]", self._app(scope, receive, told))
         try:
-            profiler.start()
-        except RuntimeError as error:  # somebody else profiles this thread
-            logger.warning("a request could not be profiled: %s", error)
-            await self._app(request, receive, send)
-            return
-        ending = asyncio.get_running_loop().call_later(LONGEST_SECONDS, _stop, profiler)
-        try:
-            await self._app(request, receive, send_with_id)
+            await recording.of(handling)
         finally:
-            ending.cancel()
-            _stop(profiler)
-            if profiler.last_session is not None:
-                self._profiles.keep(
-                    Profile(
-                        profile_id,
-                        datetime.now(UTC),
-                        request["method"],
-                        getattr(request.get("route"), "path", "the hot route"),
-                        (time.perf_counter() - began) * 1000,
-                        armed_by,
-                        profiler.last_session,
-                    )
-                )
+            route, milliseconds = route_of(scope), recording.seconds * 1e3
+            self._profiles.add(
+                Profile(profile_id, at, scope["method"], route, milliseconds, armed_by, recording)
+            )
 
 
-def _stop(profiler: Any) -> None:
-    if profiler.is_running:
-        try:
-            profiler.stop()
-        except RuntimeError as error:
-            logger.warning("a profile could not be ended: %s", error)
+def _recording_class() -> "type[Recording]":
+    """The class, with pyinstrument behind it: a tenth of a second the first time."""
+    from api.recording import Recording  # noqa: PLC0415 -- not before somebody profiles
+
+    return Recording

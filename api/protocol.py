@@ -6,18 +6,16 @@ pipelining, flow control, shutdown. Under another server, or a uvicorn without t
 are answered through ASGI.
 """
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
 from starlette.types import Scope
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from api.hot_route import Response
+from api.profiling import ShortCut
 
 if TYPE_CHECKING:
     from uvicorn._types import ASGI3Application
-
-Begin = Callable[[Scope, Callable[[Response], None], Callable[[], None]], bool]
 
 OK = b"HTTP/1.1 200 OK\r\n"
 
@@ -27,7 +25,7 @@ class ReaderProtocol(HttpToolsProtocol):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self._begin: Begin | None = getattr(self.app, "begin", None)
+        self._short_cut: ShortCut | None = getattr(self.app, "short_cut", None)
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: "ASGI3Application") -> None:
         def respond(response: Response) -> None:
@@ -37,10 +35,10 @@ class ReaderProtocol(HttpToolsProtocol):
             super(ReaderProtocol, self)._start_asgi_task(cycle, app)
 
         if (
-            self._begin is None
+            self._short_cut is None
             or app is not self.app
             or self.flow.write_paused
-            or not self._begin(cast("Scope", cycle.scope), respond, leave)
+            or not self._short_cut(cast("Scope", cycle.scope), respond, leave)
         ):
             leave()
 

@@ -18,6 +18,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -131,36 +132,26 @@ def compare(matrix: csr_matrix) -> list[Way]:
             sessions.append(np.sort(items[: len(items) // 2]).astype(np.int64))
             wanted.append(set(items[len(items) // 2 :].tolist()))
     data = TrainingSet.of(matrix[trained])
-    ways = [_measured("item_knn, exact", _exact(data), sessions, wanted)]
+    found: dict[str, Callable[[Session], NDArray[Any]]] = {"item_knn, exact": _exact(data)}
     for width in WIDTHS:
         model = create_model("item_knn", {"neighbours": width}, threads=2).fit(data)
         assert isinstance(model, ItemKnn)
-        index = model.neighbours()
-        ways.append(
-            _measured(f"index, {width} neighbours", lambda s, i=index: i.recommend(s, K)[0], sessions, wanted)
-        )
+        found[f"index, {width} neighbours"] = partial(_listed, model.neighbours())
     params = {"factors": FACTORS, "alpha": ALPHA, "regularization": REGULARIZATION}
     als = create_model("als", params, threads=2).fit(data)
     assert isinstance(als, Als)
     vectors = als._vectors().items
+    folded = _folding(vectors)
     graph = InnerProductIndex.build(np.arange(len(vectors)), vectors, links=16, ef_construction=200)
+    found["als, folded in, all items"] = lambda session: _nearest(vectors @ folded(session), session)
+    for ef in EFS:
+        found[f"als, folded in, HNSW ef {ef}"] = partial(_searched, graph, folded, ef)
     with blas_threads(1):
-        folded = _folding(vectors)
-        ways.append(
-            _measured(
-                "als, folded in, all items", lambda s: _nearest(vectors @ folded(s), s), sessions, wanted
-            )
-        )
-        ways += [
-            _measured(
-                f"als, folded in, HNSW ef {ef}",
-                lambda s, ef=ef: _searched(graph, folded(s), s, ef),
-                sessions,
-                wanted,
-            )
-            for ef in EFS
-        ]
-    return ways
+        return [_measured(name, way, sessions, wanted) for name, way in found.items()]
+
+
+def _listed(index: NeighbourIndex, session: Session) -> NDArray[np.int32]:
+    return index.recommend(session, K)[0]
 
 
 def _measured(
@@ -195,10 +186,14 @@ def _folding(vectors: NDArray[np.float32]) -> Callable[[Session], NDArray[np.flo
 
 
 def _searched(
-    graph: InnerProductIndex, query: NDArray[np.float32], session: Session, ef: int
+    graph: InnerProductIndex,
+    folded: Callable[[Session], NDArray[np.float32]],
+    ef: int,
+    session: Session,
 ) -> NDArray[np.int32]:
-    found = graph.search(query[np.newaxis], K + len(session), ef=ef, threads=1)[0]
-    return found[~np.isin(found, session)][:K]
+    found = graph.search(folded(session)[np.newaxis], K + len(session), ef=ef, threads=1)[0]
+    kept: NDArray[np.int32] = found[~np.isin(found, session)][:K]
+    return kept
 
 
 def _nearest(scores: NDArray[Any], session: Session) -> NDArray[np.int64]:

@@ -1,60 +1,55 @@
 """Profiles of requests."""
 
 import asyncio
-from typing import Annotated, cast
+from typing import Annotated, Literal, cast
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from api.auth import Scope, requires
 from api.errors import documented
-from api.profiling import Format, ProfiledRequests, Profiles
+from api.profiling import Profiles
 from api.schemas import ProfileAnswer, ProfilesAnswer
-from topshelf.errors import ProfilingNotInstalled
 
-router = APIRouter(prefix="/profiles", tags=["operation"], dependencies=[Depends(requires(Scope.admin))])
+router = APIRouter(prefix="/profiles", tags=["profiles"], dependencies=[Depends(requires(Scope.admin))])
 
-MEDIA_TYPES: dict[Format, str] = {
-    "html": "text/html; charset=utf-8",
-    "speedscope": "application/json",
-    "text": "text/plain; charset=utf-8",
+MEDIA_TYPES = {"html": "text/html", "speedscope": "application/json", "text": "text/plain"}
+RENDERED = {
+    "text/html": {"schema": {"type": "string"}},
+    "application/json": {"schema": {"type": "object"}},
+    "text/plain": {"schema": {"type": "string"}},
 }
 
 
-@router.get("", summary="The last profiles, newest first", responses=documented(503))
+@router.get("", summary="Profiles, newest first", responses=documented(503))
 async def list_profiles(request: Request) -> ProfilesAnswer:
-    """Requests are profiled by `TOPSHELF_PROFILE_EVERY`, or one by one: send `X-Topshelf-Profile: 1`.
+    """The last 20 of the process that answers.
 
-    Profiles are kept by the process that took them; its answer names the id in `X-Topshelf-Profile-Id`.
+    A request with `X-Topshelf-Profile: 1` and an admin's token is profiled; the answer's
+    `X-Topshelf-Profile-Id` names its profile. `TOPSHELF_PROFILE_EVERY` profiles one request in so many.
     """
-    kept = _profiles(request).newest_first()
-    return ProfilesAnswer(profiles=[ProfileAnswer.model_validate(one) for one in kept])
+    found = [ProfileAnswer.model_validate(profile) for profile in _profiles(request).newest_first()]
+    return ProfilesAnswer(profiles=found)
 
 
 @router.get(
     "/{profile_id}",
     summary="One profile",
     response_class=Response,
-    responses={
-        **documented(404, 422, 503),
-        200: {
-            "description": "HTML, JSON for speedscope.app, or text",
-            "content": {
-                "text/html": {},
-                "text/plain": {},
-                "application/json": {"schema": {"type": "object"}},
-            },
-        },
-    },
+    responses={**documented(404, 422, 503), 200: {"content": RENDERED}},
 )
-async def show_profile(
-    request: Request, profile_id: str, form: Annotated[Format, Query(alias="format")] = "html"
+async def get_profile(
+    request: Request,
+    profile_id: str,
+    format: Annotated[  # noqa: A002 -- the parameter's name
+        Literal["html", "speedscope", "text"],
+        Query(description="a page, JSON for https://www.speedscope.app, or text"),
+    ] = "html",
 ) -> Response:
-    """Rendered when it is asked for."""
-    text = await asyncio.to_thread(_profiles(request).render, profile_id, form)
-    return Response(text, media_type=MEDIA_TYPES[form])
+    """Where the time of one request went; rendered when asked for."""
+    profile = _profiles(request).get(profile_id)
+    content = await asyncio.to_thread(profile.render, format)
+    return Response(content, media_type=MEDIA_TYPES[format])
 
 
 def _profiles(request: Request) -> Profiles:
-    if not cast("ProfiledRequests", request.app.state.profiled).installed:
-        raise ProfilingNotInstalled("pyinstrument is not part of this installation; install topshelf[watch]")
     return cast("Profiles", request.app.state.profiles)

@@ -10,6 +10,7 @@ from api.auth import Scope, requires
 from api.errors import documented
 from api.fields import Label
 from api.reader import Answer, reader_of
+from api.route_names import LIST_ROUTE
 from api.schemas import ManyRecommendations, ManyUsers, Recommendations
 from api.shelf import Shelf
 from api.snapshot import LiveModel
@@ -18,8 +19,6 @@ from api.wishes import split, wish_for
 from topshelf.errors import UserNotFound
 
 router = APIRouter(tags=["recommendations"], dependencies=[Depends(requires(Scope.read))])
-
-ROUTE = "/reco/{model_name}/{user_id:path}"
 
 HEADERS = {
     "X-Reco-Source": {
@@ -36,7 +35,7 @@ HEADERS = {
 
 
 @router.get(
-    ROUTE,
+    LIST_ROUTE,
     summary="The list of one user",
     response_model=Recommendations,
     responses={**documented(404, 422, 503), 200: {"headers": HEADERS}},
