@@ -32,7 +32,7 @@ DUE = "topshelf.profile_due"
 """In a request's scope: whether it is the one in so many."""
 KEPT = 20
 SAMPLE_EVERY_SECONDS = 0.01
-"""A profile costs as much as three lists and more: sampling takes 100 a second at most, for nobody to feel."""
+"""A profile costs as much as three lists or more: sampling takes 100 a second at most."""
 LONGEST_SECONDS = 10.0
 """A request that takes longer no longer keeps others from being profiled."""
 
