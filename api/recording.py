@@ -45,7 +45,7 @@ class Recording:
     """What was seen of one coroutine."""
 
     def __init__(self) -> None:
-        self._records: list[Record] = []
+        self.records: list[Record] = []
         self._interval_seconds = FIRST_INTERVAL_SECONDS
         self._began = self._noted = self._resumed = self._due = 0.0
         self._looking = False
@@ -73,7 +73,7 @@ class Recording:
         self._resumed = now
         self._due = now + self._interval_seconds
         # A debugger or another profiler of this thread would be switched off.
-        self._looking = sys.getprofile() is None and len(self._records) < MOST_RECORDS
+        self._looking = sys.getprofile() is None and len(self.records) < MOST_RECORDS
         if self._looking:
             setstatprofile(self._sample, FIRST_INTERVAL_SECONDS, timer_type="walltime")
 
@@ -109,19 +109,19 @@ class Recording:
 
     def _note(self, stack: Stack, now: float, *, waiting: bool = False) -> None:
         seconds, self._noted = now - self._noted, now
-        n_records = len(self._records)
+        n_records = len(self.records)
         if n_records >= MOST_RECORDS:
-            last = self._records[-1]
-            self._records[-1] = last._replace(seconds=last.seconds + seconds)
+            last = self.records[-1]
+            self.records[-1] = last._replace(seconds=last.seconds + seconds)
             return
-        self._records.append(Record(stack, seconds, waiting))
+        self.records.append(Record(stack, seconds, waiting))
         if n_records % SAMPLES_PER_INTERVAL == SAMPLES_PER_INTERVAL - 1:
             self._interval_seconds *= 2
 
     def _last_stack(self) -> Stack:
         """What ran last; the coroutine itself where nothing was seen of it."""
         root: Stack = ((self._root, 0),) if self._root else ()
-        return next((one.stack for one in reversed(self._records) if not one.waiting), root)
+        return next((one.stack for one in reversed(self.records) if not one.waiting), root)
 
     def render(self, form: Format, title: str, started_at: float) -> str:
         """The recording as a page of HTML, as JSON for speedscope or as text; takes a while."""
@@ -135,7 +135,7 @@ class Recording:
                 + ([AWAIT_FRAME_IDENTIFIER] if record.waiting else []),
                 record.seconds,
             )
-            for record in self._records
+            for record in self.records
         ]
         session: Session = Session.from_json(
             {
