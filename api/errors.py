@@ -65,11 +65,11 @@ SCHEMAS = "#/components/schemas/"
 DESCRIPTIONS = {
     401: "no token, or a wrong one",
     403: "the token's scope is too narrow",
-    404: "no such model, user, item, job or generation",
+    404: "no such model, user, item, job, generation or profile",
     409: "not possible in the present state",
     413: "the body is too large",
     422: "a parameter or the body does not fit",
-    503: "the store cannot be reached or takes no more; try again later",
+    503: "the store cannot be reached or takes no more, or what this takes is not installed",
 }
 
 

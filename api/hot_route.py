@@ -24,6 +24,7 @@ from store.stock import UserRow
 from topshelf.errors import StoreError, UserNotFound
 
 TITLE = f"GET {without_converters(LIST_ROUTE)}"
+FAILED = f"the hot route failed; {TITLE} goes the long way"
 
 logger = logging.getLogger(__name__)
 
@@ -109,8 +110,9 @@ class HotRoute:
     ) -> None:
         try:
             response = self._response(asked, row)
-        except Exception:
-            logger.exception("the hot route failed; %s goes the long way", TITLE)
+        except Exception as error:
+            logger.exception(FAILED)
+            self._report(asked, error)
             leave()
         else:
             respond(response)
@@ -122,9 +124,15 @@ class HotRoute:
             return self._response(asked, row, stale=stale)
         except StoreError:
             return None
-        except Exception:
-            logger.exception("the hot route failed; %s goes the long way", TITLE)
+        except Exception as error:
+            logger.exception(FAILED)
+            self._report(asked, error)
             return None
+
+    def _report(self, asked: Asked, error: Exception) -> None:
+        model = asked[0]
+        tags = {"model": model.name, "generation": str(model.pointer)}
+        self._reader.reports.failed(error, TITLE, tags, user=str(asked[1]))
 
     def _asked(self, scope: Scope) -> Asked | None:
         """What is asked for; None for what goes the long way."""

@@ -9,7 +9,9 @@ from uvicorn.supervisors import Multiprocess
 
 from api.app import create_app
 from api.auth import Tokens
+from api.profiling import check_profiling
 from api.protocol import ReaderProtocol
+from api.reports import Reports
 from topshelf.errors import ServiceError
 from topshelf.settings import Settings
 
@@ -29,10 +31,13 @@ def run(settings: Settings) -> None:
     """Serve until a signal comes, with ``settings.api_processes`` processes behind one port.
 
     Raises:
-        SettingsError: there are no tokens.
+        SettingsError: there are no tokens, or something is asked for that is not installed.
         ServiceError: the reader did not start; its log says why.
     """
+    # Of several processes each would fail, and be started again for ever.
     Tokens(settings)
+    check_profiling(settings)
+    Reports(settings).close()
     config = uvicorn.Config(
         partial(create_app, settings),
         factory=True,

@@ -1,5 +1,4 @@
 import asyncio
-import json
 from collections.abc import Callable
 from typing import Any
 
@@ -7,18 +6,23 @@ import httpx
 import pytest
 from fastapi import FastAPI
 from pydantic import SecretStr
-from starlette.types import Scope
+from starlette.types import Receive, Scope, Send
 
 from api.app import create_app
 from api.auth import Tokens
-from api.profiling import KEPT, ProfiledRequests, Profiles
+from api.profiling import KEPT, LONGEST_SECONDS, ProfiledRequests, Profiles
+from api.server import run
 from tests.api.caller import Caller, calling
 from tests.api.conftest import ADMIN, READ
 from tests.api.shop import Shop, list_of
+from topshelf.errors import SettingsError
 from topshelf.settings import Settings
 
 TOKENS = Tokens(Settings(tokens_admin=(SecretStr("admin-token"),)))
 ARMED = {**ADMIN, "X-Topshelf-Profile": "1"}
+ID = "X-Topshelf-Profile-Id"
+NOWHERE: tuple[Any, Any] = (None, None)
+"""For an app that neither receives nor sends."""
 
 
 def profiles(api: Caller) -> list[dict[str, Any]]:
@@ -30,9 +34,9 @@ def profiles(api: Caller) -> list[dict[str, Any]]:
 def test_an_admin_gets_the_answer_and_the_id_of_its_profile(stocked: Shop, api: Caller, path: str) -> None:
     plain, armed = api.as_(ADMIN).get(path), api.as_(ARMED).get(path)
     assert (armed.status_code, armed.content) == (plain.status_code, plain.content)
-    assert "X-Topshelf-Profile-Id" not in plain.headers
+    assert ID not in plain.headers
     [profile] = profiles(api)
-    assert profile["id"] == armed.headers["X-Topshelf-Profile-Id"]
+    assert profile["id"] == armed.headers[ID]
     assert (profile["method"], profile["armed_by"]) == ("GET", "admin")
     assert "7" not in profile["route"]
 
@@ -44,27 +48,8 @@ def test_others_are_answered_unprofiled(stocked: Shop, api: Caller) -> None:
     assert api.get("/profiles").status_code == 403
 
 
-def test_a_profile_is_shown_in_each_form(stocked: Shop, api: Caller) -> None:
-    number = api.as_(ARMED).get("/models").headers["X-Topshelf-Profile-Id"]
-    admin = api.as_(ADMIN)
-    html = admin.get(f"/profiles/{number}")
-    assert html.headers["Content-Type"].startswith("text/html")
-    assert "<html" in html.text
-    assert "$schema" in json.loads(admin.get(f"/profiles/{number}?format=speedscope").text)
-    text = admin.get(f"/profiles/{number}?format=text").text
-    assert "GET /models" in text
-    assert "list_models" in text or "models.py" in text
-    assert admin.get(f"/profiles/{number}?format=pdf").status_code == 422
-
-
-def test_a_profile_nobody_took_is_not_found(stocked: Shop, api: Caller) -> None:
-    answer = api.as_(ADMIN).get("/profiles/99")
-    assert answer.status_code == 404
-    assert answer.json()["errors"][0]["error_key"] == "profile_not_found"
-
-
 def test_only_the_last_are_kept(stocked: Shop, api: Caller) -> None:
-    taken = [api.as_(ARMED).get("/reco/als/7").headers["X-Topshelf-Profile-Id"] for _ in range(KEPT + 5)]
+    taken = [api.as_(ARMED).get("/reco/als/7").headers[ID] for _ in range(KEPT + 5)]
     assert [profile["id"] for profile in profiles(api)] == taken[: -KEPT - 1 : -1]
 
 
@@ -110,6 +95,61 @@ def test_no_more_are_sampled_in_a_second_than_the_reader_can_bear() -> None:
 def test_with_none_to_be_sampled_none_is() -> None:
     sampling = Sampling(every=0)
     assert not any(sampling.request() for _ in range(1_000))
+
+
+@pytest.mark.parametrize("quick", [True, False], ids=["the short cut", "ASGI"])
+def test_a_request_counts_once_whichever_way_it_takes(quick: bool) -> None:
+    handled: list[Scope] = []
+
+    async def handle(scope: Scope, receive: Receive, send: Send) -> None:
+        handled.append(scope)
+
+    profiles, moments = Profiles(), iter(range(1_000))
+    front = ProfiledRequests(handle, lambda *_: quick, TOKENS, profiles, 5, lambda: next(moments))
+
+    async def ask() -> None:
+        for _ in range(50):
+            scope = {"type": "http", "method": "GET", "path": "/", "headers": []}
+            if not front.begin(scope, lambda _: None, lambda: None):
+                await front(scope, *NOWHERE)
+
+    asyncio.run(ask())
+    assert len(profiles.newest_first()) == 10
+    assert len(handled) == (10 if quick else 50)
+
+
+def test_one_is_profiled_at_a_time_until_it_takes_too_long() -> None:
+    async def ask() -> None:
+        begun, go_on = asyncio.Semaphore(0), asyncio.Event()
+        moments, profiles = [0.0], Profiles()
+
+        async def wait(*_: object) -> None:
+            begun.release()
+            await go_on.wait()
+
+        front = ProfiledRequests(wait, lambda *_: False, TOKENS, profiles, 0, lambda: moments[-1])
+        headers = [(name.lower().encode(), text.encode()) for name, text in ARMED.items()]
+        scope = {"type": "http", "method": "GET", "path": "/", "headers": headers}
+        requests = []
+        for moment in (0.0, 1.0, LONGEST_SECONDS + 1):
+            moments.append(moment)
+            requests.append(asyncio.create_task(front(dict(scope), *NOWHERE)))
+            await begun.acquire()
+        go_on.set()
+        await asyncio.gather(*requests)
+        assert len(profiles.newest_first()) == 2
+
+    asyncio.run(ask())
+
+
+def test_sampling_without_a_profiler_is_an_error_that_says_what_to_install(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.profiling.find_spec", lambda name: None)
+    create_app(settings)
+    for start in (create_app, run):
+        with pytest.raises(SettingsError, match=r"topshelf\[watch\]"):
+            start(settings.model_copy(update={"profile_every": 1}))
 
 
 def test_what_was_sampled_is_listed(stocked: Shop, settings: Settings) -> None:

@@ -1,9 +1,11 @@
 import gzip
 import json
 import socket
+import sys
 import threading
 import time
 from collections.abc import Iterator
+from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -14,7 +16,9 @@ from sentry_sdk.envelope import Envelope
 from sentry_sdk.transport import Transport
 
 from api.app import create_app
+from api.hot_route import HotRoute
 from api.reports import FAILURES_A_MINUTE, Reports
+from api.server import run
 from store.embedded import free_port
 from tests.api.caller import calling
 from tests.api.conftest import READ
@@ -36,6 +40,13 @@ class Capturing(Transport):
         event = envelope.get_event()
         assert event is not None
         self.events.append(dict(event))
+
+
+class Broken(Transport):
+    """Fails whenever something is to be sent."""
+
+    def capture_envelope(self, envelope: Envelope) -> None:
+        raise OSError("no route to host")
 
 
 def reporting(settings: Settings, dsn: str = DSN) -> Settings:
@@ -64,6 +75,18 @@ def test_an_error_arrives_with_its_title_route_model_and_a_hash_of_the_user(sett
     assert "somebody" not in json.dumps(event, default=str)
 
 
+def test_the_hash_of_a_user_is_the_same_each_time_and_cannot_be_found_by_trying_ids(
+    settings: Settings,
+) -> None:
+    transport = Capturing()
+    other_tokens = settings.model_copy(update={"tokens_admin": (SecretStr("another"),)})
+    for own, user in ((settings, "1"), (settings, "1"), (settings, "2"), (other_tokens, "1")):
+        Reports(reporting(own), transport).failed(raised(ValueError("x")), "GET /x", {}, user=user)
+    first, again, other, elsewhere = [event["user"]["id"] for event in transport.events]
+    assert first == again
+    assert len({first, other, elsewhere, sha256(b"1").hexdigest()[:16]}) == 4
+
+
 def test_secrets_in_a_message_are_blotted_out(settings: Settings) -> None:
     transport = Capturing()
     Reports(reporting(settings), transport).failed(raised(ValueError("token read-token")), "GET /x", {})
@@ -90,9 +113,27 @@ def test_without_a_dsn_nothing_is_reported(settings: Settings) -> None:
     assert transport.events == []
 
 
-def test_a_dsn_that_is_none_is_refused(settings: Settings) -> None:
-    with pytest.raises(SettingsError, match="TOPSHELF_SENTRY_DSN"):
-        Reports(reporting(settings, "nonsense"))
+def test_a_report_that_fails_stays_here(settings: Settings, caplog: pytest.LogCaptureFixture) -> None:
+    reports = Reports(reporting(settings), Broken())
+    reports.failed(raised(ValueError("x")), "GET /x", {})
+    reports.slow("GET /x", 2.0, {})
+    assert "no route to host" in caplog.text
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_dsn_that_is_none_is_refused_before_anything_starts(settings: Settings, processes: int) -> None:
+    own = reporting(settings, "nonsense").model_copy(update={"api_processes": processes})
+    for start in (Reports, run):
+        with pytest.raises(SettingsError, match="TOPSHELF_SENTRY_DSN"):
+            start(own)
+
+
+def test_a_dsn_without_the_sdk_is_an_error_that_says_what_to_install(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "sentry_sdk", None)
+    with pytest.raises(SettingsError, match=r"topshelf\[watch\]"):
+        Reports(reporting(settings))
 
 
 class Sink(ThreadingHTTPServer):
@@ -166,3 +207,18 @@ def test_a_server_is_not_noticed(stocked: Shop, settings: Settings, silent: bool
             for _ in range(20):
                 assert api.get("/fails/als/7").status_code == 500
                 assert api.get("/reco/als/7").json()["items"] == list_of(7)[:10]
+
+
+def test_what_fails_in_the_hot_route_is_reported_though_the_list_is_handed_out(
+    stocked: Shop, settings: Settings, sink: Sink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError("in the hot route")
+
+    own = reporting(settings, f"http://key@127.0.0.1:{sink.server_address[1]}/1")
+    with calling(create_app(own), READ) as api:
+        monkeypatch.setattr(HotRoute, "_stored", fail)
+        assert api.get("/reco/als/7").json()["items"] == list_of(7)[:10]
+    sent = b"".join(sink.bodies).decode()
+    assert "in the hot route" in sent
+    assert "GET /reco/{model_name}/{user_id}" in sent
