@@ -31,8 +31,8 @@ ID_HEADER = b"x-topshelf-profile-id"
 DUE = "topshelf.profile_due"
 """In a request's scope: whether it is the one in so many."""
 KEPT = 20
-SAMPLE_EVERY_SECONDS = 0.01
-"""A profile costs as much as three lists or more: sampling takes 100 a second at most."""
+SAMPLE_EVERY_SECONDS = 0.05
+"""A profile costs as much as three lists or more: sampling takes 20 a second at most."""
 LONGEST_SECONDS = 10.0
 """A request that takes longer no longer keeps others from being profiled."""
 
@@ -128,7 +128,7 @@ class ProfiledRequests:
 
     Args:
         short_cut: what may answer a request before it gets here; see :meth:`begin`.
-        every: one in so many is profiled, but 100 a second at most; 0 for none but those an admin marks.
+        every: one in so many is profiled, but 20 a second at most; 0 for none but those an admin marks.
     """
 
     def __init__(

@@ -100,10 +100,10 @@ class NeighbourIndex:
         session = session[order]
         known = slice(*np.searchsorted(session, (0, self.n_items)))
         session = session[known]
-        left_out = np.fromiter(exclude, np.int64)
-        left_out = left_out[(left_out >= 0) & (left_out < self.n_items)]
-        if drop_items:
-            left_out = np.concatenate((session, left_out))
+        left_out = session if drop_items else session[:0]
+        if excluded := list(exclude):
+            given = np.asarray(excluded, np.int64)
+            left_out = np.concatenate((left_out, given[(given >= 0) & (given < self.n_items)]))
         near, entries = self._entries(session, None if importance is None else importance[order[known]])
         return _best(*_summed(near, entries, left_out, self.n_items), k)
 

@@ -73,8 +73,10 @@ class Stock:
             return await _joined(None, more)
         number = zlib.crc32(user_key) % self._n_buckets
         name = self._name % number
-        if self._cache.worth_keeping(name):
-            bucket = self._cache.get(name) or await self._fetch(name, number)
+        bucket = self._cache.get(name)
+        if bucket is None and self._cache.worth_keeping(name):
+            bucket = await self._fetch(name, number)
+        if bucket is not None:
             return await _joined(bucket.row(user_key), more)
         head = self._send(b"HGET", name, user_key)
         if not self._overflows:

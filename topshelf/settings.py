@@ -85,7 +85,7 @@ class Settings(BaseModel):
     sentry_environment: str = Field("production", description="environment of those reports")
     slow_request_seconds: float = Field(1.0, gt=0, description="a request that takes longer is reported")
     profile_every: int = Field(
-        0, ge=0, description="one request in so many is profiled, at most 100 a second; 0: none"
+        0, ge=0, description="one request in so many is profiled, at most 20 a second; 0: none"
     )
 
     k_store: int = Field(20, ge=1, le=200, description="items kept in a user's row")

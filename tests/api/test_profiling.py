@@ -89,7 +89,7 @@ def test_no_more_are_sampled_in_a_second_than_the_reader_can_bear() -> None:
     for _ in range(50_000):
         sampling.now += 1 / 50_000
         found += sampling.request()
-    assert 90 <= found <= 100
+    assert 18 <= found <= 21
 
 
 def test_with_none_to_be_sampled_none_is() -> None:

@@ -137,6 +137,23 @@ def test_a_bucket_asked_for_twice_is_in_memory_from_then_on(
     assert ask(generation, question, 1_000_000) == [pack((1, 1, 1), 2)] * len(USERS)
 
 
+def test_somebody_who_touched_something_costs_no_reading_of_a_bucket_in_memory(
+    ask: Ask, client: redis.Redis, keys: Keys, stocking: Stocking
+) -> None:
+    generation = stocking.live()
+    Recents(client, keys, 60).touch("user 1", ["9"])
+
+    async def question(stock: Stock) -> Any:
+        for _ in range(2):
+            await stock.read(b"user 1")
+        client.config_resetstat()
+        rows = [await stock.read(b"user 1") for _ in range(3)]
+        assert not {"hget", "hgetall"} & calls(client).keys()
+        return rows
+
+    assert [row.recents for row in ask(generation, question, 1_000_000)] == [["9"]] * 3
+
+
 def test_who_wants_the_same_bucket_at_the_same_time_shares_one_read(
     ask: Ask, client: redis.Redis, stocking: Stocking
 ) -> None:
