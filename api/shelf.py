@@ -10,11 +10,11 @@ from itertools import chain
 
 from api.assortment import Assortment, ItemId
 from api.schemas import Source
-from api.snapshot import LiveModel, Popularity, Snapshot
+from api.snapshot import LiveModel, Neighbours, Popularity, Snapshot
 from store.rows import unpack_row, unpack_segment
 
-SPARE = 4
-"""Neighbours looked at for each that is wanted, before all are: some are hidden or of another category."""
+CANDIDATES_PER_ITEM = 4
+"""Neighbours ranked at first for each item wished for; most lists need no more once filtered."""
 
 Course = tuple[Source, Assortment, Iterable[ItemId]]
 """One source of items, and the catalogue that knows their categories."""
@@ -92,6 +92,11 @@ class Shelf:
         found = zip(neighbours.assortment.items(ids.tolist()), scores.tolist(), strict=True)
         return [(near, score) for near, score in found if str(near) not in self._overlay.hidden][:k]
 
+    def is_quick(self, n_session_items: int) -> bool:
+        """Whether the list for a session of so many items may be made on an event loop."""
+        neighbours = self._snapshot.neighbours
+        return neighbours is None or neighbours.index.is_quick(n_session_items)
+
     def labels(self, assortment: Assortment) -> set[str]:
         """Every category an item or a list of popular items has."""
         by_category = self._snapshot.popular_in_category
@@ -113,23 +118,7 @@ class Shelf:
     def _near(self, seeds: Sequence[str], wish: Wish) -> Iterator[Course]:
         neighbours = self._snapshot.neighbours
         if neighbours is not None and seeds:
-            yield "knn", neighbours.assortment, self._neighbours_of(seeds, wish.k)
-
-    def _neighbours_of(self, seeds: Sequence[str], k: int) -> Iterator[ItemId]:
-        """Neighbours of items, nearest first: some of them, and all where those are not enough."""
-        neighbours = self._snapshot.neighbours
-        if neighbours is None:
-            return
-        session = neighbours.assortment.indices_of(seeds)
-        if not session:
-            return
-        index, given = neighbours.index, 0
-        for wanted in (SPARE * k + len(session), index.n_items):
-            ids, _ = index.recommend(session, wanted)
-            yield from neighbours.assortment.items(ids[given:].tolist())
-            if len(ids) < wanted:
-                return
-            given = len(ids)
+            yield "knn", neighbours.assortment, _neighbours_of(neighbours, seeds, wish)
 
     def _popular(self, assortment: Assortment, taste: Taste, wish: Wish) -> Iterator[Course]:
         """The last courses: popular in the category, popular, and whatever the catalogue has."""
@@ -189,6 +178,19 @@ class Shelf:
                 if len(items) == wish.k:
                     return Served(items, first)
         return Served(items, first)
+
+
+def _neighbours_of(neighbours: Neighbours, seeds: Sequence[str], wish: Wish) -> Iterator[ItemId]:
+    """All that is near to ``seeds``, nearest first; what comes after the first few is ranked if asked for."""
+    index, session = neighbours.index, neighbours.assortment.indices_of(seeds)
+    if not session:
+        return
+    first = CANDIDATES_PER_ITEM * wish.k + len(wish.exclude)
+    ids, _ = index.recommend(session, first)
+    yield from neighbours.assortment.items(ids.tolist())
+    if len(ids) == first:
+        ids, _ = index.recommend(session, index.n_items)
+        yield from neighbours.assortment.items(ids[first:].tolist())
 
 
 def _source(segment: int) -> Source:

@@ -16,8 +16,18 @@ WEIGHTS_FILE = "weights.npy"
 QUICK_ENTRIES = 10_000
 """Neighbours of a session (its items times K) that an event loop may add up: about 0.1 ms."""
 
-CHECKED_ENTRIES = 65_536
+ITEMS_PER_SPARSE_ENTRY = 6
+"""A scan of so many items costs what one neighbour looked at by itself does."""
 
+SUMMED_ENTRIES = 4_096
+"""Neighbours added up at a time in a long session: larger arrays get pages from the kernel at every call."""
+
+CHECKED_ENTRIES = 65_536
+"""Neighbours checked at a time when an index is opened."""
+
+Indices = NDArray[np.int64]
+Sums = tuple[NDArray[np.int64], NDArray[np.float64]]
+Importance = NDArray[np.float64] | None
 Found = tuple[NDArray[np.int32], NDArray[np.float32]]
 
 
@@ -43,7 +53,7 @@ class NeighbourIndex:
             )
         if ids.dtype != np.int32 or weights.dtype != np.float32:
             raise CorruptArtifact(f"neighbour ids and weights are {ids.dtype} and {weights.dtype}")
-        for rows in _blocks(ids.shape):
+        for rows in _blocks(len(ids), ids.shape[1], CHECKED_ENTRIES):
             _check(ids[rows], weights[rows], len(ids))
 
     @property
@@ -51,9 +61,14 @@ class NeighbourIndex:
         """Items in the index."""
         return len(self.ids)
 
+    @property
+    def width(self) -> int:
+        """K, the neighbours an item has at most."""
+        return int(self.ids.shape[1])
+
     def is_quick(self, n_session_items: int) -> bool:
         """Whether so long a session may be scored on an event loop: a longer one belongs in a thread."""
-        return bool(n_session_items * self.ids.shape[1] <= QUICK_ENTRIES)
+        return n_session_items * self.width <= QUICK_ENTRIES
 
     def save(self, folder: Path) -> None:
         """Write the two files into ``folder``, which is made where it is missing."""
@@ -104,8 +119,10 @@ class NeighbourIndex:
         if excluded := list(exclude):
             given = np.asarray(excluded, np.int64)
             left_out = np.concatenate((left_out, given[(given >= 0) & (given < self.n_items)]))
-        near, entries = self._entries(session, None if importance is None else importance[order[known]])
-        return _best(*_summed(near, entries, left_out, self.n_items), k)
+        importance = None if importance is None else importance[order[known]]
+        few = len(session) * self.width * ITEMS_PER_SPARSE_ENTRY <= self.n_items
+        summed = self._summed_sparse if few else self._summed_dense
+        return _best(*summed(session, importance, left_out), k)
 
     def similar(self, item: int, k: int) -> Found:
         """The k nearest items of one item, nearest first, and their weights."""
@@ -114,9 +131,30 @@ class NeighbourIndex:
         found = self.ids[item] >= 0
         return np.array(self.ids[item][found][:k]), np.array(self.weights[item][found][:k])
 
-    def _entries(
-        self, session: NDArray[np.int64], importance: NDArray[np.float64] | None
-    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    def _summed_sparse(self, session: Indices, importance: Importance, left_out: Indices) -> Sums:
+        """The items near a session, in no order, and their sums above 0; both looked at entry by entry."""
+        near, entries = self._entries(session, importance)
+        # A place for every item, of which only those named are ever written to or read.
+        places = np.empty(self.n_items)
+        places[near] = 0
+        np.add.at(places, near, entries)
+        places[left_out] = 0
+        sums = places[near]
+        turns = np.arange(len(near), dtype=np.float64)
+        places[near] = turns
+        found = np.flatnonzero((places[near] == turns) & (sums > 0))
+        return near[found], sums[found]
+
+    def _summed_dense(self, session: Indices, importance: Importance, left_out: Indices) -> Sums:
+        """The same by a scan of the whole catalogue, in little memory however long the session is."""
+        sums = np.zeros(self.n_items)
+        for rows in _blocks(len(session), self.width, SUMMED_ENTRIES):
+            np.add.at(sums, *self._entries(session[rows], None if importance is None else importance[rows]))
+        sums[left_out] = 0
+        found = np.flatnonzero(sums > 0)
+        return found, sums[found]
+
+    def _entries(self, session: Indices, importance: Importance) -> Sums:
         """The neighbours of a session's items, one after the other, and what each of them adds."""
         weights = self.weights[session].astype(np.float64)
         if importance is not None:
@@ -126,24 +164,8 @@ class NeighbourIndex:
         return near.ravel(), weights.ravel()
 
 
-def _summed(
-    near: NDArray[np.int64], entries: NDArray[np.float64], left_out: NDArray[np.int64], n_items: int
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """The distinct items of ``near`` with a sum above 0, in no order, and their sums."""
-    # A place for every item, of which only those named are ever written to or read.
-    places = np.empty(n_items)
-    places[near] = 0
-    np.add.at(places, near, entries)
-    places[left_out] = 0
-    sums = places[near]
-    turns = np.arange(len(near), dtype=np.float64)
-    places[near] = turns
-    found = np.flatnonzero((places[near] == turns) & (sums > 0))
-    return near[found], sums[found]
-
-
 def _best(candidates: NDArray[np.int64], scores: NDArray[np.float64], k: int) -> Found:
-    if len(candidates) > k:
+    if len(candidates) > k > 0:
         threshold = np.partition(scores, len(scores) - k)[len(scores) - k]
         near = np.flatnonzero(scores >= threshold)
         candidates, scores = candidates[near], scores[near]
@@ -151,10 +173,10 @@ def _best(candidates: NDArray[np.int64], scores: NDArray[np.float64], k: int) ->
     return candidates[order].astype(np.int32), scores[order].astype(np.float32)
 
 
-def _blocks(shape: tuple[int, ...]) -> Iterator[slice]:
-    """Slices of rows that cover an array, ``CHECKED_ENTRIES`` at a time."""
-    rows = max(1, CHECKED_ENTRIES // max(1, shape[1]))
-    return (slice(start, start + rows) for start in range(0, shape[0], rows))
+def _blocks(n_rows: int, width: int, entries: int) -> Iterator[slice]:
+    """Slices that cover ``n_rows`` rows of ``width``, about so many ``entries`` at a time."""
+    step = max(1, entries // max(1, width))
+    return (slice(start, start + step) for start in range(0, n_rows, step))
 
 
 def _check(ids: NDArray[np.int32], weights: NDArray[np.float32], n_items: int) -> None:

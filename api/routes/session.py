@@ -39,8 +39,7 @@ async def recommend_session(
         exclude=body.exclude,
     )
     taste = Taste([str(item) for item in reversed(items)])
-    neighbours = reader.live.snapshot.neighbours
-    if neighbours is None or neighbours.index.is_quick(len(items)):
+    if shelf.is_quick(len(items)):
         served = shelf.session(model.assortment, taste, wish)
     else:
         served = await asyncio.to_thread(shelf.session, model.assortment, taste, wish)

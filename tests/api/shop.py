@@ -107,9 +107,9 @@ class Shop:
         self._write(generation, {user: pack_segment(segment) for user, segment in segments.items()})
         return self._publish(generation)
 
-    def publish_item_knn(self, *, dataset: str = "d1") -> Generation:
+    def publish_item_knn(self, *, dataset: str = "d1", neighbours: int = NEIGHBOURS) -> Generation:
         """``item_knn`` with its neighbour index: an item's neighbours are those after it."""
-        index = neighbour_index()
+        index = neighbour_index(neighbours)
         files = {IDS_FILE: _npy(index.ids), WEIGHTS_FILE: _npy(index.weights)}
         artifact = f"item_knn-{dataset}"
         Blobs(self.client).put(lambda part: self.keys.knn(artifact, part), files)
@@ -173,10 +173,10 @@ class Shop:
         return self.generations.get(generation.model, generation.id)
 
 
-def neighbour_index() -> NeighbourIndex:
+def neighbour_index(neighbours: int = NEIGHBOURS) -> NeighbourIndex:
     """Item i is nearest to i + 1, then i + 2, and so on around the catalogue."""
-    ids = (np.arange(N_ITEMS)[:, np.newaxis] + np.arange(1, NEIGHBOURS + 1)) % N_ITEMS
-    weights = np.tile(1 / np.arange(1, NEIGHBOURS + 1, dtype=np.float32), (N_ITEMS, 1))
+    ids = (np.arange(N_ITEMS)[:, np.newaxis] + np.arange(1, neighbours + 1)) % N_ITEMS
+    weights = np.tile(1 / np.arange(1, neighbours + 1, dtype=np.float32), (N_ITEMS, 1))
     return NeighbourIndex(ids.astype(np.int32), weights.astype(np.float32))
 
 

@@ -137,6 +137,25 @@ def test_neighbours_come_in_the_category_asked_for() -> None:
     assert (served.items, served.source) == ([106, 108, 110], "knn")
 
 
+@pytest.mark.parametrize("k", range(1, 6))
+def test_a_list_goes_on_through_all_neighbours_where_the_nearest_are_hidden(k: int) -> None:
+    index, session = neighbour_index(), [3, 4, 5, 9, 20]
+    nearest = index.recommend(session, N_ITEMS)[0].tolist()
+    hidden = nearest[:-5]
+    assert len(hidden) > 4
+    overlay = Overlay(1, frozenset(str(item(one)) for one in hidden))
+    taste = Taste(tuple(str(item(one)) for one in session))
+    served = Shelf(snapshot(overlay=overlay)).newcomer(ALS, taste, Wish(k))
+    assert served.items == [item(one) for one in nearest[-5:][:k]]
+    assert served.source == "knn"
+
+
+def test_a_long_session_is_not_quick() -> None:
+    assert Shelf(snapshot()).is_quick(50)
+    assert not Shelf(snapshot()).is_quick(5_000)
+    assert Shelf(snapshot(knn=False)).is_quick(5_000)
+
+
 def test_a_favourite_category_without_a_list_of_its_own_is_passed_over() -> None:
     shelf = Shelf(snapshot())
     assert shelf.newcomer(ALS, Taste((), ("Rare", "Drama")), Wish(3)).source == "popular_in_category"

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from tests.api.caller import Caller
-from tests.api.shop import MOST_POPULAR, Shop, item
+from tests.api.shop import MOST_POPULAR, N_ITEMS, Shop, item
 
 
 def test_a_session_gets_neighbours_of_its_items(stocked: Shop, api: Caller) -> None:
@@ -49,6 +49,16 @@ def test_a_body_that_does_not_fit_is_refused(
     answer = api.post("/reco/als/session", json=body)
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["error_loc"][: len(loc)] == loc
+
+
+def test_a_session_too_long_for_the_event_loop_gets_the_same_list(shop: Shop, api: Caller) -> None:
+    shop.write_catalog()
+    shop.publish_item_knn(neighbours=N_ITEMS - 1)
+    api.app_refresh()
+    short = api.post("/reco/item_knn/session", json={"items": [105, 120], "k": 3})
+    long = api.post("/reco/item_knn/session", json={"items": [424242] * 998 + [105, 120], "k": 3})
+    assert long.json() == short.json()
+    assert long.json()["source"] == "knn"
 
 
 def test_without_neighbours_a_session_gets_what_is_popular(shop: Shop, api: Caller) -> None:
