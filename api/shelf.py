@@ -88,7 +88,7 @@ class Shelf:
         neighbours = self._snapshot.neighbours
         if neighbours is None:
             return []
-        ids, scores = neighbours.index.similar(item, neighbours.index.ids.shape[1])
+        ids, scores = neighbours.index.similar(item, neighbours.index.width)
         found = zip(neighbours.assortment.items(ids.tolist()), scores.tolist(), strict=True)
         return [(near, score) for near, score in found if str(near) not in self._overlay.hidden][:k]
 
