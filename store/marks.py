@@ -45,6 +45,11 @@ class UserMarks:
         """Whether a clear bit means that nothing is there."""
         return bool(self._bits)
 
+    @property
+    def loading(self) -> bool:
+        """Whether bitmaps are being read."""
+        return self._meanwhile is not None
+
     def may_have_more(self, user_key: bytes) -> bool:
         """Whether a user may have recent items or a profile; True for all while not sure."""
         if not self._bits:

@@ -12,7 +12,7 @@ from store.marks import UserMarks, bitmap_names
 from store.multiplexed import Command, MultiplexedConnection
 from store.rows import unpack_row
 from store.stock import Stock
-from topshelf.errors import GenerationNotFound
+from topshelf.errors import GenerationNotFound, StoreError
 
 
 @dataclass(frozen=True)
@@ -67,13 +67,20 @@ class ShelfReader:
         self._marks.mark(user_key)
 
     async def load_marks(self) -> None:
-        """Become sure of who has no recent items; does nothing where that is so."""
-        if not self._connection.follows or self._marks.sure:
+        """Become sure of who has no recent items; does nothing where that is so, or about to be.
+
+        One at a time: bitmaps read earlier must not take the place of what was marked since.
+        """
+        if not self._connection.follows or self._marks.sure or self._marks.loading:
             return
         self._marks.begin()
         names = bitmap_names(self._keys, self._recent_ttl_seconds)
         connections = self._connection.connections
-        bitmaps = await self._connection.ask([("GET", name) for name in names])
+        try:
+            bitmaps = await self._connection.ask([("GET", name) for name in names])
+        except StoreError:
+            self._marks.forget()
+            raise
         if connections == self._connection.connections and self._connection.follows:
             self._marks.load(bitmaps)
 

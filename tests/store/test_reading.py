@@ -11,6 +11,7 @@ from store.embedded import EmbeddedRedis
 from store.generations import Pointer
 from store.items import ItemOverlay
 from store.keys import Keys
+from store.marks import bitmap_names
 from store.reading import ShelfReader
 from tests.store.stocking import USERS, Stocking, pack
 from topshelf.errors import GenerationNotFound, StoreUnavailable
@@ -87,6 +88,18 @@ def test_polls_at_the_same_time_do_not_disturb_one_another(ask: Asking, stocking
         return [dict(poll.pointers) for poll in polls]
 
     assert ask(question) == [{"als": Pointer(live.id)}] * 20
+
+
+def test_marks_are_read_by_one_at_a_time(ask: Asking, client: redis.Redis, stocking: Stocking) -> None:
+    stocking.live()
+
+    async def question(reader: ShelfReader) -> None:
+        await reader.poll()
+        client.config_resetstat()
+        await asyncio.gather(*(reader.load_marks() for _ in range(5)))
+
+    ask(question)
+    assert client.info("commandstats")["cmdstat_get"]["calls"] == len(bitmap_names(Keys(), 60))
 
 
 def test_models_are_named_in_order(ask: Asking, client: redis.Redis, keys: Keys) -> None:
