@@ -3,7 +3,6 @@
 import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from fastapi import FastAPI
@@ -16,6 +15,7 @@ from api.hot_route import HotRoute
 from api.measured import MeasuredRequests
 from api.profiling import ProfiledRequests, Profiles, ShortCut, check_profiling
 from api.reader import Reader
+from api.release import release
 from api.routes import events, health, items, jobs, models, profiles, reco, session, users
 from topshelf.settings import Settings
 
@@ -78,7 +78,7 @@ def create_app(settings: Settings) -> FastAPI:
     app = Application(
         settings,
         title="Topshelf",
-        version=_version(),
+        version=release(),
         description=DESCRIPTION,
         lifespan=lifespan,
         redoc_url=None,
@@ -89,10 +89,3 @@ def create_app(settings: Settings) -> FastAPI:
     for routes in (session, reco, items, users, events, models, jobs, profiles, health):
         app.include_router(routes.router)
     return app
-
-
-def _version() -> str:
-    try:
-        return version("topshelf")
-    except PackageNotFoundError:
-        return "0"

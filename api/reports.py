@@ -8,9 +8,9 @@ import hmac
 import logging
 import time
 from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
+from api.release import release
 from topshelf.errors import SettingsError
 from topshelf.settings import Settings
 
@@ -108,7 +108,7 @@ def _client(settings: Settings, transport: Any) -> "sentry_sdk.Client":
         return sentry_sdk.Client(
             dsn=settings.sentry_dsn.get_secret_value(),
             environment=settings.sentry_environment,
-            release=_release(),
+            release=f"topshelf@{release()}",
             transport=transport,
             default_integrations=False,
             auto_enabling_integrations=False,
@@ -125,10 +125,3 @@ def _hash_key(settings: Settings) -> bytes:
     """The same in every reader of a deployment, and known to nobody else."""
     tokens = (*settings.tokens_read, *settings.tokens_events, *settings.tokens_admin)
     return "\n".join(token.get_secret_value() for token in tokens).encode()
-
-
-def _release() -> str:
-    try:
-        return f"topshelf@{version('topshelf')}"
-    except PackageNotFoundError:
-        return "topshelf@0"
