@@ -212,7 +212,7 @@ class Recommender(ABC):
         seen = history if drop_seen else None
         vectors = self._vectors()
         if vectors is not None:
-            return rank_vectors(vectors, users, k, seen=seen)
+            return rank_vectors(vectors, users, k, seen=seen, threads=self.threads)
         return rank_scores(
             lambda block: self._score(users[block], history[block]), len(users), self.n_items, k, seen=seen
         )

@@ -110,7 +110,8 @@ class AutoencoderRecommender(DeepRecommender):
 
     def _rank(self, users: NDArray[np.integer], history: csr_matrix, k: int, *, drop_seen: bool) -> Ranking:
         vectors = Vectors(self._decoded(history), *self._output)
-        return rank_vectors(vectors, np.arange(len(users)), k, seen=history if drop_seen else None)
+        seen = history if drop_seen else None
+        return rank_vectors(vectors, np.arange(len(users)), k, seen=seen, threads=self.threads)
 
     def _decoded(self, history: csr_matrix) -> NDArray[np.float32]:
         """The decoder's last hidden layer (n, width) for histories (n, n_items), nothing dropped."""
