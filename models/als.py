@@ -12,7 +12,7 @@ from interactions.training_set import TrainingSet
 from models.base import ModelConfig
 from models.factors import FactorConfig, FactorRecommender, check_factors
 from models.fit_run import Epoch, FitRun
-from models.ranking import Vectors
+from models.ranking import ItemVectors, Vectors
 from models.space import Dimension, Floats, Ints
 from models.threads import blas_threads
 
@@ -78,7 +78,7 @@ class Als(FactorRecommender):
                 )
 
             model.fit(self._confidence(data.matrix), show_progress=False, callback=after_iteration)
-        self._factors = Vectors(model.user_factors, model.item_factors)
+        self._factors = Vectors(model.user_factors, ItemVectors(model.item_factors))
 
     def _confidence(self, matrix: csr_matrix) -> csr_matrix:
         data = matrix.data if self.config.weighted else np.ones_like(matrix.data)

@@ -13,7 +13,17 @@ from scipy.sparse import csr_matrix
 from interactions.training_set import TrainingSet
 from knn.neighbours import NeighbourIndex
 from models.fit_run import FitRun, OnEpoch, Progress
-from models.ranking import Floats, Ranking, Vectors, rank_scores, rank_vectors
+from models.ranking import (
+    NO_RULES,
+    ExactRanker,
+    Floats,
+    ItemVectors,
+    ListRules,
+    Ranking,
+    VectorRanker,
+    Vectors,
+    rank_scores,
+)
 from models.segments import Segments
 from models.space import Dimension
 from models.threads import blas_threads
@@ -65,6 +75,8 @@ class Recommender(ABC):
         self.seed = seed
         self.threads = threads
         self._shape: tuple[int, int] | None = None
+        self._ranker: VectorRanker = ExactRanker(threads=threads)
+        self._restricted: tuple[ItemVectors, NDArray[np.bool_], ItemVectors] | None = None
 
     @property
     def fitted(self) -> bool:
@@ -116,7 +128,13 @@ class Recommender(ABC):
         return self
 
     def recommend(
-        self, users: NDArray[np.integer], history: csr_matrix, k: int, *, drop_seen: bool = True
+        self,
+        users: NDArray[np.integer],
+        history: csr_matrix,
+        k: int,
+        *,
+        drop_seen: bool = True,
+        rules: ListRules = NO_RULES,
     ) -> Ranking:
         """The k best items of each user.
 
@@ -125,11 +143,12 @@ class Recommender(ABC):
             history: (n, n_items), row r is what users[r] has touched; indices sorted or not.
             k: list length; shorter lists are padded with -1.
             drop_seen: leave out the items of ``history``.
+            rules: what a list may hold.
 
         Raises:
             NotFitted: before ``fit``.
             InvalidId: a user index is out of range.
-            ModelError: ``history`` or ``k`` does not fit.
+            ModelError: ``history``, ``k`` or a rule does not fit.
         """
         n_users, n_items = self._fitted_shape()
         users = np.asarray(users)
@@ -139,8 +158,16 @@ class Recommender(ABC):
             raise ModelError(f"history has shape {history.shape}, ({len(users)}, {n_items}) is wanted")
         if k < 1:
             raise ModelError(f"k must be at least 1, not {k}")
+        if any(array is not None and len(array) != n_items for array in (rules.allowed, rules.groups)):
+            raise ModelError(f"the rules are not those of a catalogue of {n_items} items")
+
+        def rank(rows: NDArray[np.int64], depth: int) -> Ranking:
+            whole = len(rows) == len(users)
+            asked, own = (users, history) if whole else (users[rows], history[rows])
+            return self._rank(asked, own, depth, drop_seen=drop_seen, allowed=rules.allowed)
+
         with blas_threads(self.threads):
-            ranking = self._rank(users, history, k, drop_seen=drop_seen)
+            ranking = rules.rank(rank, len(users), n_items, k)
         unknown = (np.diff(history.indptr) == 0) & ~self.knows_cold(users)
         ranking.items[unknown] = -1
         ranking.scores[unknown] = -np.inf
@@ -208,16 +235,41 @@ class Recommender(ABC):
     def _restore(self, arrays: Mapping[str, NDArray[np.generic]], n_users: int, n_items: int) -> None:
         """Take the arrays back; see ``models.stored.take``."""
 
-    def _rank(self, users: NDArray[np.integer], history: csr_matrix, k: int, *, drop_seen: bool) -> Ranking:
+    def _rank(
+        self,
+        users: NDArray[np.integer],
+        history: csr_matrix,
+        k: int,
+        *,
+        drop_seen: bool,
+        allowed: NDArray[np.bool_] | None = None,
+    ) -> Ranking:
+        """Lists of ``allowed`` items (n_items,), of all where None."""
         seen = history if drop_seen else None
-        vectors = self._vectors()
+        vectors = self._vectors(users, history)
         if vectors is not None:
-            return rank_vectors(vectors, users, k, seen=seen, threads=self.threads)
+            return self._ranker.rank(self._only(vectors, allowed), k, seen=seen)
         return rank_scores(
-            lambda block: self._score(users[block], history[block]), len(users), self.n_items, k, seen=seen
+            lambda block: self._score(users[block], history[block]),
+            len(users),
+            history.shape[1],
+            k,
+            seen=seen,
+            allowed=allowed,
         )
 
-    def _vectors(self) -> Vectors | None:
+    def _only(self, vectors: Vectors, allowed: NDArray[np.bool_] | None) -> Vectors:
+        """The vectors over ``allowed`` items; these are sorted once for all blocks of users."""
+        if allowed is None:
+            return vectors
+        items = vectors.items
+        held = self._restricted
+        if held is None or held[0] is not items or held[1] is not allowed:
+            held = self._restricted = (items, allowed, items.only(allowed))
+        return Vectors(vectors.users, held[2])
+
+    def _vectors(self, users: NDArray[np.integer], history: csr_matrix) -> Vectors | None:  # noqa: ARG002
+        """The vectors of ``users`` (n,) over the catalogue's, where a score is their product."""
         return None
 
     def _score(self, users: NDArray[np.integer], history: csr_matrix) -> Floats:

@@ -11,7 +11,7 @@ from scipy.sparse import csr_matrix
 from interactions.training_set import TrainingSet
 from models.base import Arrays, ModelConfig, Recommender
 from models.fit_run import FitRun
-from models.ranking import Ranking
+from models.ranking import ListRules, Ranking
 from models.registry import create_model, model_class, model_config
 from models.space import Choice, Dimension, Ints
 from topshelf.errors import InvalidConfig, UnknownModel
@@ -108,9 +108,20 @@ class Blend(Recommender):
             fitted.append(model.fit(data, progress=progress, checkpoints=folder))
         self._models = tuple(fitted)
 
-    def _rank(self, users: NDArray[np.integer], history: csr_matrix, k: int, *, drop_seen: bool) -> Ranking:
+    def _rank(
+        self,
+        users: NDArray[np.integer],
+        history: csr_matrix,
+        k: int,
+        *,
+        drop_seen: bool,
+        allowed: NDArray[np.bool_] | None = None,
+    ) -> Ranking:
         depth = min(max(self.config.depth, k), self.n_items)
-        lists = [model.recommend(users, history, depth, drop_seen=drop_seen) for model in self._models]
+        lists = [
+            model.recommend(users, history, depth, drop_seen=drop_seen, rules=ListRules(allowed))
+            for model in self._models
+        ]
         worth = [
             component.weight * self._worth(ranking)
             for component, ranking in zip(self.config.components, lists, strict=True)

@@ -13,7 +13,7 @@ from models.base import ModelConfig
 from models.factors import FactorConfig, FactorRecommender, check_factors, without_untouched
 from models.fit_run import Epoch, FitRun
 from models.linear import touched
-from models.ranking import Vectors
+from models.ranking import ItemVectors, Vectors
 from models.space import Dimension, Floats, Ints
 from models.threads import blas_threads
 
@@ -83,6 +83,8 @@ class Bpr(FactorRecommender):
             model.fit(ones, show_progress=False, callback=after_iteration)
         self._factors = Vectors(
             np.ascontiguousarray(model.user_factors[:, : config.factors]),
-            np.ascontiguousarray(model.item_factors[:, : config.factors]),
-            without_untouched(model.item_factors[:, config.factors], ones),
+            ItemVectors(
+                np.ascontiguousarray(model.item_factors[:, : config.factors]),
+                without_untouched(model.item_factors[:, config.factors], ones),
+            ),
         )

@@ -9,7 +9,7 @@ from pydantic import Field
 from scipy.sparse import csr_matrix
 
 from models.base import Arrays, ModelConfig, Recommender
-from models.ranking import Vectors
+from models.ranking import ItemVectors, Vectors
 from models.stored import take, take_finite
 from topshelf.errors import CorruptArtifact, TrainingFailed
 
@@ -29,21 +29,23 @@ class FactorRecommender(Recommender):
     config: FactorConfig
     _factors: Vectors
 
-    def _vectors(self) -> Vectors:
-        return self._factors
+    def _vectors(self, users: NDArray[np.integer], history: csr_matrix) -> Vectors:  # noqa: ARG002
+        return Vectors(self._factors.users[users], self._factors.items)
 
     def _arrays(self) -> Arrays:
-        arrays: Arrays = {"user_factors": self._factors.users, "item_factors": self._factors.items}
-        if self._factors.biases is not None:
-            arrays["item_biases"] = self._factors.biases
+        arrays: Arrays = {"user_factors": self._factors.users, "item_factors": self._factors.items.rows}
+        if self._factors.items.biases is not None:
+            arrays["item_biases"] = self._factors.items.biases
         return arrays
 
     def _restore(self, arrays: Mapping[str, NDArray[np.generic]], n_users: int, n_items: int) -> None:
         factors = self.config.factors
         self._factors = Vectors(
             take_finite(arrays, "user_factors", (n_users, factors)),
-            take_finite(arrays, "item_factors", (n_items, factors)),
-            _take_biases(arrays, n_items) if self.has_biases else None,
+            ItemVectors(
+                take_finite(arrays, "item_factors", (n_items, factors)),
+                _take_biases(arrays, n_items) if self.has_biases else None,
+            ),
         )
 
 

@@ -16,7 +16,7 @@ from models.factors import FactorConfig, FactorRecommender, without_untouched
 from models.features import avatars, features_to_learn
 from models.fit_run import Epoch, FitRun
 from models.linear import touched
-from models.ranking import Vectors
+from models.ranking import ItemVectors, Vectors
 from models.space import Choice, Dimension, Floats, Ints
 from models.stored import take
 from models.threads import blas_threads
@@ -114,7 +114,7 @@ class LightFm(FactorRecommender):
         cold = np.flatnonzero(~active & self._described)
         if len(cold):
             user_factors[cold] = avatars(user_factors[active], of_users[active], of_users[cold])
-        self._factors = Vectors(user_factors, item_factors, without_untouched(biases, ones))
+        self._factors = Vectors(user_factors, ItemVectors(item_factors, without_untouched(biases, ones)))
 
     def _arrays(self) -> Arrays:
         return {**super()._arrays(), "described": self._described}

@@ -11,17 +11,16 @@ from scipy.sparse import csr_matrix
 from interactions.training_set import TrainingSet
 from models.base import Arrays
 from models.fit_run import FitRun
-from models.inner_product_index import InnerProductIndex
 from models.lightfm import LightFm, LightFmConfig
 from models.linear import touched
-from models.ranking import Ranking, contained, rank_candidates, rank_vectors
+from models.ranking import ExactRanker, Vectors
+from models.ranking.graph import GraphRanker, recall_of
+from models.ranking.graph_index import InnerProductIndex
 from models.stored import take
 from topshelf.errors import CorruptArtifact
 
 RECALL_AT = 10
 RECALL_USERS = 1000
-MAX_DEPTH = 4096
-"""Items searched for a user at most; who has touched more is ranked exactly."""
 
 
 class LightFmAnnConfig(LightFmConfig):
@@ -55,13 +54,11 @@ class LightFmAnn(LightFm):
 
     def _fit(self, data: TrainingSet, run: FitRun) -> None:
         super()._fit(data, run)
-        biases = self._item_biases()
-        candidates = np.flatnonzero(biases > -np.inf)
-        self._index = InnerProductIndex.build(
-            candidates,
-            np.column_stack([self._factors.items[candidates], biases[candidates]]),
-            links=self.config.links,
-            ef_construction=self.config.ef_construction,
+        config = self.config
+        self._take(
+            GraphRanker.index_of(
+                self._factors.items, links=config.links, ef_construction=config.ef_construction
+            )
         )
         self._recall = self._measure(touched(data.matrix))
 
@@ -71,48 +68,13 @@ class LightFmAnn(LightFm):
         if len(users) > RECALL_USERS:
             numbers = np.random.default_rng(self.seed)
             users = np.sort(numbers.choice(users, RECALL_USERS, replace=False))
-        history = matrix[users]
-        exact = rank_vectors(self._factors, users, RECALL_AT, seen=history).items
-        found = self._search(users, history, RECALL_AT, drop_seen=True).items
-        wanted = exact >= 0
-        kept = (exact[:, :, np.newaxis] == found[:, np.newaxis, :]).any(axis=2) & wanted
-        return float(kept.sum() / max(1, wanted.sum()))
+        vectors, seen = Vectors(self._factors.users[users], self._factors.items), matrix[users]
+        exact = ExactRanker(threads=self.threads).rank(vectors, RECALL_AT, seen=seen)
+        return recall_of(self._ranker.rank(vectors, RECALL_AT, seen=seen), exact)
 
-    def _rank(self, users: NDArray[np.integer], history: csr_matrix, k: int, *, drop_seen: bool) -> Ranking:
-        return self._search(users, history, k, drop_seen=drop_seen)
-
-    def _search(self, users: NDArray[np.integer], history: csr_matrix, k: int, *, drop_seen: bool) -> Ranking:
-        counts = np.diff(history.indptr) if drop_seen else np.zeros(len(users), np.int64)
-        # Depths in powers of two, so that a list does not depend on whom it is asked for together with.
-        depths = 2 ** np.ceil(np.log2(k + counts)).astype(np.int64)
-        ranking = Ranking.empty(len(users), k)
-        for depth in np.unique(depths).tolist():
-            rows = np.flatnonzero(depths == depth)
-            seen = history[rows] if drop_seen else None
-            part = self._search_deep(users[rows], seen, k, depth)
-            ranking.items[rows], ranking.scores[rows] = part.items, part.scores
-        return ranking
-
-    def _search_deep(
-        self, users: NDArray[np.integer], seen: csr_matrix | None, k: int, depth: int
-    ) -> Ranking:
-        if depth > MAX_DEPTH or depth >= len(self._factors.items):
-            return rank_vectors(self._factors, users, k, seen=seen)
-        factors = self._factors.users[users]
-        queries = np.column_stack([factors, np.ones(len(users), np.float32)])
-        found = self._index.search(queries, depth, ef=self.config.ef, threads=self.threads)
-        if seen is not None:
-            found[contained(found, seen)] = -1
-        ranking = rank_candidates(self._factors, users, found, k)
-        short = np.flatnonzero(ranking.items[:, -1] < 0)
-        if len(short):
-            rest = rank_vectors(self._factors, users[short], k, seen=None if seen is None else seen[short])
-            ranking.items[short], ranking.scores[short] = rest.items, rest.scores
-        return ranking
-
-    def _item_biases(self) -> NDArray[np.float32]:
-        biases = self._factors.biases
-        return np.zeros(len(self._factors.items), np.float32) if biases is None else biases
+    def _take(self, index: InnerProductIndex) -> None:
+        self._index = index
+        self._ranker = GraphRanker(index, ef=self.config.ef, threads=self.threads)
 
     def _arrays(self) -> Arrays:
         recall = np.array([self._recall], np.float64)
@@ -124,4 +86,4 @@ class LightFmAnn(LightFm):
         content = take(arrays, "index", np.uint8, (None,))
         if not len(content):
             raise CorruptArtifact("array 'index' is empty")
-        self._index = InnerProductIndex.from_array(content)
+        self._take(InnerProductIndex.from_array(content))

@@ -61,19 +61,35 @@ class SegmentRecommender(Recommender):
         """The segment (n_users,) of each user."""
         return np.zeros(data.matrix.shape[0], np.uint16)
 
-    def _rank(self, users: NDArray[np.integer], history: csr_matrix, k: int, *, drop_seen: bool) -> Ranking:
+    def _rank(
+        self,
+        users: NDArray[np.integer],
+        history: csr_matrix,
+        k: int,
+        *,
+        drop_seen: bool,
+        allowed: NDArray[np.bool_] | None = None,
+    ) -> Ranking:
         ranking = Ranking.empty(len(users), k)
         rows = max(1, BLOCK_BYTES // (SEGMENT_ITEMS * _BYTES_PER_PLACE))
         for start in range(0, len(users), rows):
             block = slice(start, start + rows)
-            served = self._serve(users[block], history[block] if drop_seen else None, k)
+            served = self._serve(users[block], history[block] if drop_seen else None, k, allowed)
             ranking.items[block], ranking.scores[block] = served.items, served.scores
         return ranking
 
-    def _serve(self, users: NDArray[np.integer], seen: csr_matrix | None, k: int) -> Ranking:
+    def _serve(
+        self,
+        users: NDArray[np.integer],
+        seen: csr_matrix | None,
+        k: int,
+        allowed: NDArray[np.bool_] | None,
+    ) -> Ranking:
         segment = self._segments.segment_of_user[users]
         lists = Ranking(self._segments.ranking.items[segment], self._segments.ranking.scores[segment])
         keep = lists.items >= 0
+        if allowed is not None:
+            keep &= allowed[lists.items]
         if seen is not None:
             keep &= ~contained(lists.items, seen)
         return keep_first(lists, keep, k)

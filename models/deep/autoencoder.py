@@ -21,7 +21,7 @@ from models.deep.losses import kl_to_standard_normal, multinomial_loss
 from models.deep.networks import Autoencoder, input_weights
 from models.deep.recommender import DeepConfig, DeepRecommender
 from models.fit_run import FitRun
-from models.ranking import Ranking, Vectors, rank_vectors
+from models.ranking import ItemVectors, Vectors
 from models.space import Choice, Dimension, Floats
 from models.stored import take, take_finite
 
@@ -62,7 +62,7 @@ class AutoencoderRecommender(DeepRecommender):
     config: AutoencoderConfig
     _input: Layer
     _hidden: list[Layer]
-    _output: Layer
+    _output: ItemVectors
 
     def _train(self, data: TrainingSet, held_out: HoldOut | None, device: torch.device, run: FitRun) -> None:
         kept = data.matrix if held_out is None else held_out.kept
@@ -106,12 +106,10 @@ class AutoencoderRecommender(DeepRecommender):
         places += [("decoder", i) for i in range(len(network.decoder))]
         self._input = (weights["input_weight"], weights["input_bias"])
         self._hidden = [(weights[f"{p}.{i}.weight"], weights[f"{p}.{i}.bias"]) for p, i in places]
-        self._output = (weights["output_weight"], weights["output_bias"])
+        self._output = ItemVectors(weights["output_weight"], weights["output_bias"])
 
-    def _rank(self, users: NDArray[np.integer], history: csr_matrix, k: int, *, drop_seen: bool) -> Ranking:
-        vectors = Vectors(self._decoded(history), *self._output)
-        seen = history if drop_seen else None
-        return rank_vectors(vectors, np.arange(len(users)), k, seen=seen, threads=self.threads)
+    def _vectors(self, users: NDArray[np.integer], history: csr_matrix) -> Vectors:  # noqa: ARG002
+        return Vectors(self._decoded(history), self._output)
 
     def _decoded(self, history: csr_matrix) -> NDArray[np.float32]:
         """The decoder's last hidden layer (n, width) for histories (n, n_items), nothing dropped."""
@@ -134,7 +132,11 @@ class AutoencoderRecommender(DeepRecommender):
 
     def _named_layers(self) -> list[tuple[str, Layer]]:
         hidden = [(f"hidden_{place}", layer) for place, layer in enumerate(self._hidden)]
-        return [("input", self._input), *hidden, ("output", self._output)]
+        return [
+            ("input", self._input),
+            *hidden,
+            ("output", (self._output.rows, np.asarray(self._output.biases))),
+        ]
 
     def _restore(self, arrays: Mapping[str, NDArray[np.generic]], n_users: int, n_items: int) -> None:  # noqa: ARG002
         dims = self.config.layers(n_items)
@@ -145,5 +147,5 @@ class AutoencoderRecommender(DeepRecommender):
             take_finite(arrays, "input_bias", (widths[0],)),
         )
         self._hidden = [take_layer(arrays, f"hidden_{place}", shape) for place, shape in enumerate(shapes)]
-        self._output = take_layer(arrays, "output", (n_items, dims[0]))
+        self._output = ItemVectors(*take_layer(arrays, "output", (n_items, dims[0])))
         self._best_epoch = int(take(arrays, "best_epoch", np.int64, (1,))[0])

@@ -24,7 +24,7 @@ from models.deep.towers import TwoTowers, history_weights
 from models.features import avatars, features_to_learn, mean_rows
 from models.fit_run import FitRun
 from models.linear import touched
-from models.ranking import Ranking, Vectors, rank_vectors
+from models.ranking import ItemVectors, Vectors
 from models.space import Choice, Dimension, Floats
 from models.stored import take, take_finite
 from topshelf.errors import CorruptArtifact
@@ -76,7 +76,7 @@ class Dssm(DeepRecommender):
     config_class: ClassVar[type[ModelConfig]] = DssmConfig
 
     config: DssmConfig
-    _items: Vectors
+    _items: ItemVectors
     _embeddings: NDArray[np.float32]
     _features: NDArray[np.float32]
     _avatars: NDArray[np.float32]
@@ -133,8 +133,7 @@ class Dssm(DeepRecommender):
                 network.items(part, batches.item_features.bags(part)).cpu().numpy()
                 for part in torch.split(items, _ITEMS_AT_ONCE)
             ]
-        factors = self.config.factors
-        self._items = Vectors(np.zeros((0, factors), np.float32), np.concatenate(parts), weights["item_bias"])
+        self._items = ItemVectors(np.concatenate(parts), weights["item_bias"])
         self._embeddings = weights["item_weight"]
         self._features = mean_rows(batches.known_features, weights["user_feature_weight"])
         self._layers = [
@@ -155,9 +154,8 @@ class Dssm(DeepRecommender):
             self._avatars = avatars(vectors, features[known], features[cold])
             self._avatar_of[cold] = np.arange(len(cold))
 
-    def _rank(self, users: NDArray[np.integer], history: csr_matrix, k: int, *, drop_seen: bool) -> Ranking:
-        vectors = Vectors(self._user_vectors(users, history), self._items.items, self._items.biases)
-        return rank_vectors(vectors, np.arange(len(users)), k, seen=history if drop_seen else None)
+    def _vectors(self, users: NDArray[np.integer], history: csr_matrix) -> Vectors:
+        return Vectors(self._user_vectors(users, history), self._items)
 
     def _user_vectors(self, users: NDArray[np.integer], history: csr_matrix) -> NDArray[np.float32]:
         """Vectors (n, factors) of ``users`` (n,) over the temperature; without a history, their avatars."""
@@ -174,7 +172,7 @@ class Dssm(DeepRecommender):
 
     def _arrays(self) -> Arrays:
         arrays: Arrays = {
-            "item_vectors": self._items.items,
+            "item_vectors": self._items.rows,
             "item_biases": np.asarray(self._items.biases),
             "item_embeddings": self._embeddings,
             "user_features": self._features,
@@ -188,8 +186,7 @@ class Dssm(DeepRecommender):
 
     def _restore(self, arrays: Mapping[str, NDArray[np.generic]], n_users: int, n_items: int) -> None:
         factors, hidden = self.config.factors, self.config.hidden
-        self._items = Vectors(
-            np.zeros((0, factors), np.float32),
+        self._items = ItemVectors(
             take_finite(arrays, "item_vectors", (n_items, factors)),
             take_finite(arrays, "item_biases", (n_items,)),
         )

@@ -10,7 +10,7 @@ from scipy.sparse import csr_matrix
 from interactions.training_set import TrainingSet
 from models.artifacts import ARRAYS_FILE, MANIFEST_FILE, ArtifactManifest, Artifacts
 from models.base import Recommender
-from models.ranking import Ranking
+from models.ranking import ListRules, Ranking
 from models.registry import create_model, model_class, model_config, model_names
 from topshelf.errors import (
     CorruptArtifact,
@@ -287,3 +287,31 @@ def test_segment_lists_less_what_was_seen_are_the_lists(name: str, data: Trainin
         seen = set(data.matrix[user].indices.tolist())
         served = [item for item in stored.tolist() if item >= 0 and item not in seen][:10]
         assert ranking.items[user].tolist() == served + [-1] * (10 - len(served))
+
+
+@every_model
+def test_rules_are_kept_to(name: str, data: TrainingSet) -> None:
+    model = create_model(name).fit(data)
+    items = np.arange(data.n_items)
+    rules = ListRules(items % 2 == 0, (items % 3).astype(np.int32), 2)
+    users = np.arange(data.n_users)
+    for padded in model.recommend(users, data.matrix, 6, rules=rules).items:
+        listed = padded[padded >= 0]
+        assert (listed % 2 == 0).all()
+        assert (np.bincount(listed % 3, minlength=3) <= 2).all()
+    free, allowed = (
+        model.recommend(users, data.matrix, data.n_items, rules=each)
+        for each in (ListRules(), ListRules(items % 2 == 0))
+    )
+    if name != "blend":
+        # The lists without rules, odd items left out: a blend takes ranks among those that remain.
+        np.testing.assert_array_equal(
+            ListRules(items % 2 == 0).apply(free, data.n_items).items, allowed.items
+        )
+
+
+@every_model
+def test_rules_of_another_catalogue_are_refused(name: str, data: TrainingSet) -> None:
+    model = create_model(name).fit(data)
+    with pytest.raises(ModelError, match="catalogue of"):
+        model.recommend(np.array([0]), data.matrix[[0]], 3, rules=ListRules(np.ones(3, np.bool_)))

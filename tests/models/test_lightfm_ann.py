@@ -6,8 +6,8 @@ from scipy.sparse import csr_matrix
 
 from interactions.training_set import TrainingSet
 from models.artifacts import Artifacts
-from models.inner_product_index import InnerProductIndex
 from models.lightfm_ann import LightFmAnn
+from models.ranking.graph_index import InnerProductIndex
 from models.registry import create_model
 from topshelf.errors import CorruptArtifact
 

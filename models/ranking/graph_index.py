@@ -24,11 +24,17 @@ class InnerProductIndex:
 
     @classmethod
     def build(
-        cls, items: NDArray[np.integer], vectors: NDArray[np.float32], *, links: int, ef_construction: int
+        cls,
+        items: NDArray[np.integer],
+        vectors: NDArray[np.float32],
+        *,
+        links: int,
+        ef_construction: int,
+        threads: int = 1,
     ) -> Self:
         """Index ``vectors`` (n, d), n at least 1, under the numbers ``items`` (n,).
 
-        The same vectors give the same graph.
+        With one thread the same vectors give the same graph.
 
         Args:
             links: of a node, at most twice that many on the lowest layer; ef_construction: nodes looked at
@@ -39,7 +45,7 @@ class InnerProductIndex:
             graph = _empty_graph()
             graph.addDataPointBatch(vectors, items.astype(np.int32))
             graph.createIndex(
-                {"M": links, "efConstruction": ef_construction, "indexThreadQty": 1, "post": 0},
+                {"M": links, "efConstruction": ef_construction, "indexThreadQty": threads, "post": 0},
                 print_progress=False,
             )
             return graph
