@@ -173,6 +173,17 @@ class Recommender(ABC):
         ranking.scores[unknown] = -np.inf
         return ranking
 
+    def item_vectors(self) -> ItemVectors | None:
+        """The catalogue that lists are searched in; None where scores are no products of vectors, and where a
+        model has a search of its own.
+        """
+        return None
+
+    def rank_with(self, ranker: VectorRanker) -> None:
+        """Search ``item_vectors`` in another way from now on; without effect where there are none."""
+        if self.item_vectors() is not None:
+            self._ranker = ranker
+
     def knows_cold(self, users: NDArray[np.integer]) -> NDArray[np.bool_]:
         """Which of ``users`` (n,) get a list without any history: none, unless a model says otherwise.
 

@@ -29,6 +29,9 @@ class FactorRecommender(Recommender):
     config: FactorConfig
     _factors: Vectors
 
+    def item_vectors(self) -> ItemVectors | None:
+        return self._factors.items
+
     def _vectors(self, users: NDArray[np.integer], history: csr_matrix) -> Vectors:  # noqa: ARG002
         return Vectors(self._factors.users[users], self._factors.items)
 

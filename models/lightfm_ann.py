@@ -48,6 +48,9 @@ class LightFmAnn(LightFm):
     _index: InnerProductIndex
     _recall: float
 
+    def item_vectors(self) -> None:
+        """None: the index is part of the model."""
+
     def facts(self) -> dict[str, float]:
         """The recall measured."""
         return {f"ann_recall@{RECALL_AT}": self._recall}

@@ -7,7 +7,7 @@ TopshelfError
     DatasetNotFound · CorruptDataset · RunNotFound
   ModelError
     UnknownModel · InvalidConfig · NotFitted · TrainingFailed
-    ArtifactNotFound · CorruptArtifact · GateRefused
+    ArtifactNotFound · CorruptArtifact · GateRefused · RecallTooLow
   StoreError
     StoreUnavailable · UnsuitableServer · NotEnoughRoom
     GenerationNotFound · GenerationIncomplete · FenceLost · ModelOnHold · NothingToRollBack
@@ -139,6 +139,12 @@ class GateRefused(ModelError):
     """Raised when a candidate is not good enough to be published; the message says why."""
 
     key = "gate_refused"
+
+
+class RecallTooLow(ModelError):
+    """Raised when an approximate search finds too little of the exact lists."""
+
+    key = "recall_too_low"
 
 
 class StoreError(TopshelfError):

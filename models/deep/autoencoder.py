@@ -108,6 +108,9 @@ class AutoencoderRecommender(DeepRecommender):
         self._hidden = [(weights[f"{p}.{i}.weight"], weights[f"{p}.{i}.bias"]) for p, i in places]
         self._output = ItemVectors(weights["output_weight"], weights["output_bias"])
 
+    def item_vectors(self) -> ItemVectors | None:
+        return self._output
+
     def _vectors(self, users: NDArray[np.integer], history: csr_matrix) -> Vectors:  # noqa: ARG002
         return Vectors(self._decoded(history), self._output)
 

@@ -154,6 +154,9 @@ class Dssm(DeepRecommender):
             self._avatars = avatars(vectors, features[known], features[cold])
             self._avatar_of[cold] = np.arange(len(cold))
 
+    def item_vectors(self) -> ItemVectors | None:
+        return self._items
+
     def _vectors(self, users: NDArray[np.integer], history: csr_matrix) -> Vectors:
         return Vectors(self._user_vectors(users, history), self._items)
 
