@@ -120,6 +120,16 @@ class Reader:
             self.circuit.open()
             return UserRow(model.stock.remembered_row(user_key)), True
 
+    async def scores(self, model: LiveModel, user: ItemId, items: Sequence[ItemId]) -> list[float | None]:
+        """The stored score of each of ``items``; None for what is not of the user's row."""
+        try:
+            of_index = await model.stock.read_scores(str(user).encode())
+        except StoreUnavailable:
+            self.circuit.open()
+            of_index = {}
+        of_item = dict(zip(model.assortment.items(of_index), of_index.values(), strict=True))
+        return [of_item.get(item) for item in items]
+
     def served(self, model: LiveModel, row: UserRow, wish: Wish) -> Served:
         """The list for what the store has about a user."""
         shelf = Shelf(self.live.snapshot)

@@ -37,6 +37,11 @@ class Recommendations(BaseModel):
 
     user_id: Id = Field(examples=[1])
     items: list[Id] = Field(description="distinct items, best first", examples=[[50, 181, 258]])
+    scores: list[float | None] | None = Field(
+        None,
+        description="with `scores=true`: what the model gave each item; null where the item is not of the "
+        "stored row, or scores are not stored (`TOPSHELF_STORE_SCORES`)",
+    )
 
 
 class ManyUsers(Body):

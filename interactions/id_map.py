@@ -89,9 +89,23 @@ class IdMap:
         external_ids: list[Any] = self.external[wanted].tolist()
         return external_ids
 
-    def keys(self) -> list[bytes]:
-        """UTF-8 of ``str(id)`` by index: what Redis rows are keyed by."""
-        return [str(external_id).encode() for external_id in self.external.tolist()]
+    def keys_of(self, indices: Sequence[int] | np.ndarray) -> list[bytes]:
+        """UTF-8 of ``str(id)`` at ``indices``: what Redis rows are keyed by.
+
+        Raises:
+            InvalidId: when an index is outside the map.
+        """
+        return [str(external_id).encode() for external_id in self.ids_of(indices)]
+
+    def key_bytes(self) -> tuple[np.ndarray, np.ndarray]:
+        """The keys of all ids end to end, (n_bytes,) uint8, and where they begin and end, (n + 1,) int64."""
+        kind = pl.String if self.kind == "string" else pl.Int64
+        texts = pl.Series(self.external, dtype=kind).cast(pl.String)
+        lengths = texts.str.len_bytes().to_numpy()
+        offsets = np.zeros(len(self) + 1, np.int64)
+        np.cumsum(lengths, out=offsets[1:])
+        whole = texts.str.join("").item() if len(self) else ""
+        return np.frombuffer(whole.encode(), np.uint8), offsets
 
     @cached_property
     def _order(self) -> np.ndarray | None:

@@ -8,6 +8,7 @@ from redis.backoff import ExponentialBackoff
 from redis.exceptions import (
     ChildDeadlockedError,
     IncorrectPolicyType,
+    OutOfMemoryError,
     RedisClusterException,
     RedisError,
 )
@@ -27,12 +28,17 @@ def store_errors() -> Iterator[None]:
 
     Raises:
         StoreUnavailable: the server cannot be reached, is loading, or did not answer in time.
-        StoreError: it answered with an error, such as being out of memory.
+        NotEnoughRoom: the server has reached ``maxmemory``.
+        StoreError: it answered with another error.
     """
     try:
         yield
     except (RedisConnectionError, RedisTimeoutError) as error:
         raise StoreUnavailable(f"Redis does not answer: {error}") from error
+    except OutOfMemoryError as error:
+        raise NotEnoughRoom(
+            f"Redis has reached its maxmemory; raise it, or retire a generation: {error}"
+        ) from error
     except (RedisError, RedisClusterException, ChildDeadlockedError, IncorrectPolicyType) as error:
         raise StoreError(f"Redis refused: {error}") from error
 

@@ -1,7 +1,7 @@
 """What is known about a generation, and the pointer that names the live one."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 from typing import Any, Literal, Self
 
 from topshelf.errors import StoreError
@@ -42,10 +42,12 @@ class Generation:
     retired_at: int = 0
     """Epoch seconds at which it was retired or failed, by the server's clock; 0 before."""
     swept: int = 0
+    score_width: int = 0
+    """Bytes of each item's score in the overflow hash; 0 where no scores are kept."""
 
     @property
     def row_width(self) -> int:
-        """Longest row of a user in bytes."""
+        """Longest row of a user in bytes, without scores."""
         return 2 if self.layout == "segments" else self.k_store * self.id_width
 
     def to_fields(self) -> dict[str, str]:
@@ -56,14 +58,17 @@ class Generation:
     def from_fields(cls, raw: Mapping[Any, Any]) -> Self:
         """Read the Redis hash of a record.
 
+        A field that an earlier version did not know has its default.
+
         Raises:
-            StoreError: the hash lacks a field or holds a number that is none.
+            StoreError: the hash lacks another field or holds a number that is none.
         """
         texts = {name.decode(): value.decode() for name, value in raw.items()}
         try:
             values: dict[str, Any] = {
                 field.name: int(texts[field.name]) if field.type is int else texts[field.name]
                 for field in fields(cls)
+                if field.name in texts or field.default is MISSING
             }
         except (KeyError, ValueError) as error:
             raise StoreError(

@@ -57,6 +57,7 @@ class Generations:
         buckets_per_chunk: int,
         k_store: int,
         cut_off: str,
+        score_width: int = 0,
     ) -> Generation:
         """Open a generation for writing; its id is the fence, so it is never given out twice.
 
@@ -80,6 +81,7 @@ class Generations:
             fence=fence,
             cut_off=cut_off,
             created=_now(),
+            score_width=score_width,
         )
         self._client.sadd(self._keys.models, model)
         record = [part for pair in generation.to_fields().items() for part in pair]

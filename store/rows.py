@@ -2,6 +2,8 @@
 
 import struct
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Self
 
 from topshelf.errors import StoreError
 
@@ -10,6 +12,33 @@ ROW_BYTES = 64
 
 SEGMENT_WIDTH = 2
 """Bytes of a segment number."""
+
+SCORE_WIDTH = 2
+"""Bytes of a score, a float16."""
+
+
+@dataclass(frozen=True)
+class RowShape:
+    """What a user's row takes at the most, in the bucket and in the overflow hash."""
+
+    id_width: int
+    head_bytes: int
+    tail_bytes: int
+    score_width: int = 0
+
+    @classmethod
+    def of(cls, layout: str, n_items: int, k_store: int, *, scores: bool = False) -> Self:
+        """The shape of a generation's rows.
+
+        Raises:
+            StoreError: the catalogue is beyond 4-byte indices.
+        """
+        width = id_width(n_items)
+        if layout == "segments":
+            return cls(width, SEGMENT_WIDTH, 0)
+        row = k_store * width
+        score_width = SCORE_WIDTH if scores else 0
+        return cls(width, min(row, ROW_BYTES), max(0, row - ROW_BYTES) + k_store * score_width, score_width)
 
 
 def id_width(n_items: int) -> int:
@@ -24,11 +53,6 @@ def id_width(n_items: int) -> int:
     if n_items <= 2**31:
         return 4
     raise StoreError(f"{n_items} items are more than a row can name")
-
-
-def row_capacity(width: int) -> int:
-    """Whole indices that fit into the first hash; the rest of a row goes into the overflow hash."""
-    return ROW_BYTES // width
 
 
 def unpack_row(row: bytes, width: int) -> list[int]:
@@ -54,9 +78,11 @@ def row_reader(width: int, k: int) -> Callable[[bytes], Sequence[int]]:
     return read_halves if width == 3 else read
 
 
-def pack_segment(number: int) -> bytes:
-    """A user's row in the layout ``segments``: the number of the user's segment."""
-    return number.to_bytes(SEGMENT_WIDTH, "little")
+def split_scores(head: bytes, tail: bytes, width: int) -> tuple[bytes, tuple[float, ...]]:
+    """The packed indices of a row with scores, and the scores, out of what its two hashes hold."""
+    whole = head + tail
+    n = len(whole) // (width + SCORE_WIDTH)
+    return whole[: n * width], struct.unpack_from(f"<{n}e", whole, n * width)
 
 
 def unpack_segment(row: bytes) -> int:

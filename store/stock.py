@@ -11,7 +11,7 @@ from store.keys import Keys
 from store.marks import UserMarks
 from store.multiplexed import MultiplexedConnection, packed
 from store.recents import decode_profile
-from store.rows import ROW_BYTES
+from store.rows import ROW_BYTES, split_scores, unpack_row
 from topshelf.errors import StoreUnavailable
 
 Answer = asyncio.Future[Any]
@@ -40,6 +40,8 @@ class Stock:
     ) -> None:
         self._n_buckets = generation.n_buckets
         self._overflows = generation.row_width > ROW_BYTES
+        self._scored = generation.score_width > 0
+        self._id_width = generation.id_width
         self._keys = keys
         self._connection = connection
         self._marks = marks
@@ -82,7 +84,7 @@ class Stock:
         if not self._overflows:
             return await _joined(await head, more)
         tail = self._send(b"HGET", self._overflow_name % number, user_key)
-        return await _joined(_whole(await head, await tail), more)
+        return await _joined(self._row(await head, await tail), more)
 
     def read_row(self, user_key: bytes) -> Answer | None:
         """The row of a user who has no more than that, as a future of one read.
@@ -110,6 +112,27 @@ class Stock:
         read = iter(await asyncio.gather(*unknown))
         return [next(read) if row is None else UserRow(row) for row in held]
 
+    async def read_scores(self, user_key: bytes) -> Mapping[int, float]:
+        """The score of each item index of a user's row; empty for who is not stocked, or where none are kept.
+
+        Raises:
+            StoreUnavailable: as for :meth:`read`.
+        """
+        if not self._n_buckets or not self._scored:
+            return {}
+        number = zlib.crc32(user_key) % self._n_buckets
+        answers = [self._send(b"HGET", name % number, user_key) for name in (self._name, self._overflow_name)]
+        head, tail = await asyncio.gather(*answers)
+        if head is None or tail is None:
+            return {}
+        row, scores = split_scores(head, tail, self._id_width)
+        return dict(zip(unpack_row(row, self._id_width), scores, strict=True))
+
+    def _row(self, head: bytes | None, tail: bytes | None) -> Any:
+        if head is None or tail is None:
+            return head
+        return split_scores(head, tail, self._id_width)[0] if self._scored else head + tail
+
     def _send(self, *command: bytes | int) -> Answer:
         return self._connection.send(packed(*command))
 
@@ -131,7 +154,7 @@ class Stock:
         if self._overflows:
             tails = self._send(b"HGETALL", self._overflow_name % number)
             rows, rest = await heads, await tails
-            bucket = Bucket({user: _whole(row, rest.get(user)) for user, row in rows.items()})
+            bucket = Bucket({user: self._row(row, rest.get(user)) for user, row in rows.items()})
         else:
             bucket = Bucket(await heads)
         self._cache.put(name, bucket)
@@ -143,7 +166,3 @@ async def _joined(row: bytes | None, more: Sequence[Answer]) -> UserRow:
         return UserRow(row)
     recents, profile = more
     return UserRow(row, [item.decode() for item in await recents], decode_profile(await profile))
-
-
-def _whole(head: bytes | None, tail: bytes | None) -> Any:
-    return head + tail if head is not None and tail is not None else head

@@ -8,22 +8,39 @@ from store.buckets import bucket_of
 from store.connection import store_errors
 from store.generation import Generation
 from store.keys import Keys
+from store.rows import split_scores
 
 
-@store_errors()
 def read_rows(
     client: redis.Redis, keys: Keys, generation: Generation, user_keys: Sequence[bytes]
 ) -> list[bytes | None]:
     """The packed rows of some users, overflow included, in one round trip; None for who is not stocked."""
+    found = _read(client, keys, generation, user_keys)
+    return [None if head is None else _split(generation, head, tail)[0] for head, tail in found]
+
+
+def read_scores(
+    client: redis.Redis, keys: Keys, generation: Generation, user_keys: Sequence[bytes]
+) -> list[Sequence[float]]:
+    """The scores of some users' rows, item by item; empty for who is not stocked, or where none are kept."""
+    found = _read(client, keys, generation, user_keys)
+    return [() if head is None else _split(generation, head, tail)[1] for head, tail in found]
+
+
+def _split(generation: Generation, head: bytes, tail: bytes) -> tuple[bytes, Sequence[float]]:
+    return split_scores(head, tail, generation.id_width) if generation.score_width else (head + tail, ())
+
+
+@store_errors()
+def _read(
+    client: redis.Redis, keys: Keys, generation: Generation, user_keys: Sequence[bytes]
+) -> list[tuple[bytes | None, bytes]]:
     if not generation.n_buckets:
-        return [None] * len(user_keys)
+        return [(None, b"")] * len(user_keys)
     with client.pipeline(transaction=False) as pipe:
         for user_key in user_keys:
             bucket = bucket_of(user_key, generation.n_buckets)
             pipe.hget(keys.bucket(generation.model, generation.id, bucket), user_key)
             pipe.hget(keys.overflow(generation.model, generation.id, bucket), user_key)
         answers = pipe.execute()
-    return [
-        None if head is None else head + (tail or b"")
-        for head, tail in zip(answers[::2], answers[1::2], strict=True)
-    ]
+    return [(head, tail or b"") for head, tail in zip(answers[::2], answers[1::2], strict=True)]

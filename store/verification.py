@@ -3,7 +3,8 @@
 import redis
 
 from store import documents
-from store.buckets import check_encoding, count_users
+from store.buckets import count_users
+from store.compactness import check_encoding
 from store.connection import store_errors
 from store.generation import Generation
 from store.keys import Keys

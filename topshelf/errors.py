@@ -166,7 +166,7 @@ class UnsuitableServer(StoreError):
 
 
 class NotEnoughRoom(StoreError):
-    """Raised when a new generation would not fit below ``maxmemory``."""
+    """Raised when a new generation would not fit below ``maxmemory``, or does not while it is written."""
 
     key = "not_enough_room"
 

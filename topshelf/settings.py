@@ -89,7 +89,15 @@ class Settings(BaseModel):
     )
 
     k_store: int = Field(20, ge=1, le=200, description="items kept in a user's row")
-    users_per_bucket: int = Field(100, ge=1, le=500, description="users that share one Redis hash")
+    store_scores: bool = Field(
+        False, description="whether each item's score is kept beside it, for GET /reco/…?scores=true"
+    )
+    users_per_bucket: int = Field(
+        128, ge=1, le=500, description="users that share one Redis hash, fewer where the server wants that"
+    )
+    write_connections: int = Field(
+        2, ge=1, le=32, description="connections a worker process writes rows over"
+    )
     chunk_users: int = Field(10_000, ge=1, description="users scored by one precompute task")
     recent_ttl_seconds: int = Field(30 * 86_400, ge=60, description="how long a user's recent items are kept")
     events_limit: int = Field(

@@ -28,8 +28,7 @@ def live_lists(runtime: Runtime, model: str, dataset: Dataset, users: np.ndarray
         return None
     translated = dataset.items.indices_of(stocked.items.ids_of(range(len(stocked.items))))
     lists = np.full((users.size, live.k_store), -1, np.int64)
-    keys = dataset.users.keys()
-    rows = read_rows(runtime.serving, runtime.keys, live, [keys[user] for user in users])
+    rows = read_rows(runtime.serving, runtime.keys, live, dataset.users.keys_of(users))
     for place, row in enumerate(rows):
         if row:
             items = translated[unpack_row(row, live.id_width)]

@@ -4,34 +4,16 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-import numpy as np
 from scipy.sparse import csr_matrix
 
 from interactions.dataset import Dataset
 from interactions.datasets import Datasets
+from interactions.id_map import IdMap
 from models.artifacts import ArtifactManifest, Artifacts
 from models.base import Recommender
-from store.packing import buckets_of
+from store.byte_strings import ByteStrings
+from store.user_buckets import UserBuckets
 from workers.runtime import Runtime
-
-
-@dataclass(frozen=True, eq=False)
-class UserBuckets:
-    """Every user of a dataset, sorted by bucket.
-
-    Attributes:
-        keys: UTF-8 of each user's external id, by dense index.
-        order: (n_users,) int64, dense indices sorted by bucket.
-        starts: (n_buckets + 1,) int64, where each bucket begins in ``order``.
-    """
-
-    keys: list[bytes]
-    order: np.ndarray
-    starts: np.ndarray
-
-    def users_of(self, bucket: int) -> np.ndarray:
-        """Dense indices of a bucket's users, (n,) int64."""
-        return self.order[self.starts[bucket] : self.starts[bucket + 1]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +24,11 @@ class Shelf:
     manifest: ArtifactManifest
     dataset: Dataset
     matrix: csr_matrix
+
+
+def user_keys(users: IdMap) -> ByteStrings:
+    """What the rows of a dataset's users are keyed by, by dense index."""
+    return ByteStrings(*users.key_bytes())
 
 
 def load_shelf(runtime: Runtime, artifact: str) -> Shelf:
@@ -64,8 +51,5 @@ def _shelf(data_dir: Path, artifact: str, device: str, threads: int) -> Shelf:
 
 @lru_cache(maxsize=1)
 def _buckets(data_dir: Path, dataset: str, n_buckets: int) -> UserBuckets:
-    keys = Datasets(data_dir / "datasets").open(dataset).users.keys()
-    bucket = buckets_of(keys, n_buckets)
-    order = np.argsort(bucket, kind="stable")
-    starts = np.searchsorted(bucket[order], np.arange(n_buckets + 1))
-    return UserBuckets(keys, order, starts)
+    users = Datasets(data_dir / "datasets").open(dataset).users
+    return UserBuckets.of(user_keys(users), n_buckets)

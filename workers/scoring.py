@@ -1,16 +1,16 @@
 """From a range of buckets to rows: the model's lists, packed for Redis."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 import numpy as np
 
 from models.base import Recommender
 from models.ranking import Ranking
-from store.buckets import write_buckets
 from store.generations import Generation
-from store.packing import pack_rows
-from store.rows import pack_segment
-from workers.loading import Shelf, UserBuckets
+from store.packing import PackedRows, pack_rows, pack_scored_rows, pack_segments
+from store.user_buckets import UserBuckets
+from store.writing import BucketWriter, RowsOf, write_blocks
+from workers.loading import Shelf
 from workers.runtime import Runtime
 
 BLOCK_USERS = 4_096
@@ -31,40 +31,30 @@ def write_chunk(
     generation: Generation,
     shelf: Shelf,
     buckets: UserBuckets,
-    chunk: Iterable[int],
+    chunk: range,
     report: Callable[[], None],
 ) -> int:
-    """Score and write whole buckets, some thousand users at a time; returns the number of users written."""
-    written = 0
-    for group in _groups(buckets, chunk):
-        users = np.concatenate([buckets.users_of(bucket) for bucket in group])
-        rows = iter(_rows(generation, shelf, users))
-        content = {
-            bucket: [(buckets.keys[user], next(rows)) for user in buckets.users_of(bucket)]
-            for bucket in group
-        }
-        write_buckets(runtime.serving, runtime.keys, generation.model, generation.id, content)
-        written += users.size
-        report()
-    return written
+    """Score and write whole buckets; returns the number of users written.
+
+    Some thousand users at a time: the next ones are scored while these are written. ``report`` is called
+    before each of these blocks is written, and may raise to stop.
+    """
+    writer = BucketWriter(
+        runtime.serving, runtime.keys, generation, connections=runtime.settings.write_connections
+    )
+    blocks = buckets.blocks(chunk, BLOCK_USERS)
+    return write_blocks(writer, blocks, _rows_of(generation, shelf), report)
 
 
-def _rows(generation: Generation, shelf: Shelf, users: np.ndarray) -> list[bytes]:
-    if not users.size:
-        return []
+def _rows_of(generation: Generation, shelf: Shelf) -> RowsOf:
     if generation.layout == "segments":
-        return [pack_segment(number) for number in shelf.model.segments(1).segment_of_user[users].tolist()]
-    return pack_rows(score_users(shelf, users, generation.k_store).items, generation.id_width)
+        segment_of_user = shelf.model.segments(1).segment_of_user
+        return lambda users: PackedRows.of(pack_segments(segment_of_user[users]))
 
+    def rows_of(users: np.ndarray) -> PackedRows:
+        ranking = score_users(shelf, users, generation.k_store)
+        if generation.score_width:
+            return pack_scored_rows(ranking.items, ranking.scores, generation.id_width)
+        return PackedRows.of(pack_rows(ranking.items, generation.id_width))
 
-def _groups(buckets: UserBuckets, chunk: Iterable[int]) -> Iterable[list[int]]:
-    group: list[int] = []
-    users = 0
-    for bucket in chunk:
-        group.append(bucket)
-        users += int(buckets.starts[bucket + 1] - buckets.starts[bucket])
-        if users >= BLOCK_USERS:
-            yield group
-            group, users = [], 0
-    if group:
-        yield group
+    return rows_of

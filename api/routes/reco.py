@@ -51,6 +51,7 @@ async def recommend(
     exclude: Annotated[
         list[str] | None, Query(description="items left out; repeat it, or separate by commas")
     ] = None,
+    scores: Annotated[bool, Query(description="whether each item's stored score is wanted")] = False,
 ) -> Response:
     """The user's stored list, without what the user has touched since and what is hidden.
 
@@ -70,8 +71,10 @@ async def recommend(
         exclude=split(exclude or ()),
     )
     answer = await reader.recommend(model, user, wish)
-    body = orjson.dumps({"user_id": user, "items": answer.served.items})
-    return Response(body, media_type="application/json", headers=_headers(model, answer))
+    body: dict[str, object] = {"user_id": user, "items": answer.served.items}
+    if scores:
+        body["scores"] = await reader.scores(model, user, answer.served.items)
+    return Response(orjson.dumps(body), media_type="application/json", headers=_headers(model, answer))
 
 
 @router.post(

@@ -10,14 +10,17 @@ from numpy.typing import NDArray
 from benchmarks.reading.draws import zipf_lists
 from knn.neighbours import IDS_FILE, WEIGHTS_FILE
 from store.blobs import Blobs
-from store.buckets import bucket_count, chunk_ranges, write_buckets
+from store.buckets import bucket_count, chunk_ranges
+from store.byte_strings import ByteStrings
 from store.catalog import write_catalog
 from store.connection import connect
 from store.generation import Layout
 from store.generations import Generation, Generations
 from store.keys import Keys
-from store.packing import buckets_of, pack_rows
+from store.packing import PackedRows, pack_rows
 from store.recents import Recents
+from store.user_buckets import UserBuckets
+from store.writing import BucketWriter, write_blocks
 from topshelf.settings import Settings
 
 N_ITEMS = 15_706
@@ -48,13 +51,12 @@ class Stock:
 
     def users_of_every_bucket(self, times: int) -> NDArray[np.int64]:
         """One user of every bucket, then another of every bucket, and so on ``times`` times; (n,) int64."""
-        buckets = buckets_of([b"%d" % user for user in range(1, self.n_users + 1)], self.n_buckets)
-        order = np.argsort(buckets, kind="stable")
-        starts = np.searchsorted(buckets[order], np.arange(self.n_buckets))
-        sizes = np.bincount(buckets, minlength=self.n_buckets)
+        buckets = _sorted_by_bucket(self.n_users, self.n_buckets)
+        sizes = np.diff(buckets.starts)
         filled = sizes > 0
-        rounds = [order[starts[filled] + time % sizes[filled]] for time in range(times)]
-        return np.concatenate(rounds) + 1
+        starts, sizes = buckets.starts[:-1][filled], sizes[filled]
+        rounds = [buckets.users[starts + time % sizes] for time in range(times)]
+        return np.concatenate(rounds).astype(np.int64) + 1
 
 
 class Stocking:
@@ -94,7 +96,7 @@ class Stocking:
     def _publish_popular(self) -> None:
         generation = self._create("popular", "segments", 0)
         most_popular = np.arange(self._k_store, dtype=np.int32)[np.newaxis]
-        rows = pack_rows(most_popular, generation.id_width)
+        rows = pack_rows(most_popular, generation.id_width).tolist()
         self._generations.write_segments(generation.model, generation.id, rows, [""])
         self._publish(generation)
 
@@ -110,19 +112,14 @@ class Stocking:
         generation = self._create(model, "users", n_users, knn)
         lists = zipf_lists(N_ITEMS, min(n_users, DRAWN_LISTS), self._k_store, self._rng)
         drawn = pack_rows(lists, generation.id_width)
-        choice = self._rng.integers(len(drawn), size=n_users).tolist()
-        users = [b"%d" % user for user in range(1, n_users + 1)]
-        buckets = buckets_of(users, generation.n_buckets)
-        order = np.argsort(buckets, kind="stable")
-        ends = np.searchsorted(buckets[order], np.arange(generation.n_buckets + 1)).tolist()
+        choice = self._rng.integers(len(drawn), size=n_users)
+        buckets = _sorted_by_bucket(n_users, generation.n_buckets)
         model, name = generation.model, generation.id
         for chunk, numbers in enumerate(chunk_ranges(generation.n_buckets, generation.buckets_per_chunk)):
             self._generations.claim_chunk(model, name, chunk, lease_seconds=LEASE_SECONDS)
-            part = {
-                number: [(users[at], drawn[choice[at]]) for at in order[ends[number] : ends[number + 1]]]
-                for number in numbers
-            }
-            written = write_buckets(self._client, self._keys, model, name, part)
+            writer = BucketWriter(self._client, self._keys, generation)
+            blocks = buckets.blocks(numbers, self._chunk_users)
+            written = write_blocks(writer, blocks, lambda users: PackedRows.of(drawn.take(choice[users])))
             self._generations.finish_chunk(model, name, chunk, written)
         self._publish(generation)
         return generation
@@ -163,6 +160,10 @@ def stock(url: str, n_users: int, n_newcomers: int, seed: int) -> Stock:
     """
     with connect(url, timeout_seconds=30) as client:
         return Stocking(client, np.random.default_rng(seed)).write(n_users, n_newcomers)
+
+
+def _sorted_by_bucket(n_users: int, n_buckets: int) -> UserBuckets:
+    return UserBuckets.of(ByteStrings.of([b"%d" % user for user in range(1, n_users + 1)]), n_buckets)
 
 
 def _npy(array: NDArray[np.generic]) -> bytes:

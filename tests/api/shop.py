@@ -8,13 +8,12 @@ import redis
 
 from knn.neighbours import IDS_FILE, WEIGHTS_FILE, NeighbourIndex
 from store.blobs import Blobs
-from store.buckets import bucket_count, bucket_of, chunk_ranges, write_buckets
+from store.buckets import bucket_count, chunk_ranges
 from store.catalog import write_catalog
 from store.generations import Generation, Generations
 from store.keys import Keys
-from store.packing import pack_rows
 from store.recents import Recents
-from store.rows import id_width, pack_segment
+from tests.store.stocking import pack, write_lists
 
 N_ITEMS = 30
 K_STORE = 12
@@ -79,12 +78,14 @@ class Shop:
         shift: int = 0,
         dataset: str = "d1",
         knn: str = "",
+        score_width: int = 0,
     ) -> Generation:
         """A generation with one list a user, live."""
-        lists = rows if rows is not None else {user: row_of(user, shift) for user in USERS}
-        generation = self._create(model, "users", len(lists), dataset, knn)
-        packed = pack_rows(_padded(list(lists.values())), generation.id_width)
-        self._write(generation, dict(zip(lists, packed, strict=True)))
+        lists: Mapping[Id, Sequence[int]] = (
+            rows if rows is not None else {user: row_of(user, shift) for user in USERS}
+        )
+        generation = self._create(model, "users", len(lists), dataset, knn, score_width)
+        self._write(generation, lists)
         return self._publish(generation)
 
     def publish_popular(self, *, dataset: str = "d1") -> Generation:
@@ -104,7 +105,7 @@ class Shop:
             for label in ("", "Comedy", "Drama")
         }
         self._write_segments(generation, rows)
-        self._write(generation, {user: pack_segment(segment) for user, segment in segments.items()})
+        self._write(generation, {user: [segment] for user, segment in segments.items()})
         return self._publish(generation)
 
     def publish_item_knn(self, *, dataset: str = "d1", neighbours: int = NEIGHBOURS) -> Generation:
@@ -135,7 +136,9 @@ class Shop:
         """A generation that is being built."""
         return self._create(model, "users", 8, "d1")
 
-    def _create(self, model: str, layout: str, n_users: int, dataset: str, knn: str = "") -> Generation:
+    def _create(
+        self, model: str, layout: str, n_users: int, dataset: str, knn: str = "", score_width: int = 0
+    ) -> Generation:
         return self.generations.create(
             model,
             fence=self.generations.next_fence(model),
@@ -149,22 +152,19 @@ class Shop:
             buckets_per_chunk=4,
             k_store=K_STORE,
             cut_off="2026-01-01T00:00:00+00:00",
+            score_width=score_width,
         )
 
-    def _write(self, generation: Generation, row_of_user: Mapping[Id, bytes]) -> None:
-        buckets: dict[int, list[tuple[bytes, bytes]]] = {bucket: [] for bucket in range(generation.n_buckets)}
-        for user, row in row_of_user.items():
-            key = str(user).encode()
-            buckets[bucket_of(key, generation.n_buckets)].append((key, row))
+    def _write(self, generation: Generation, lists: Mapping[Id, Sequence[int]]) -> None:
+        of_text = {str(user): items for user, items in lists.items()}
         model, name = generation.model, generation.id
         for chunk, numbers in enumerate(chunk_ranges(generation.n_buckets, generation.buckets_per_chunk)):
             self.generations.claim_chunk(model, name, chunk, lease_seconds=60)
-            part = {number: buckets[number] for number in numbers}
-            users = write_buckets(self.client, self.keys, model, name, part)
-            self.generations.finish_chunk(model, name, chunk, users)
+            written = write_lists(self.client, self.keys, generation, of_text, numbers)
+            self.generations.finish_chunk(model, name, chunk, written)
 
     def _write_segments(self, generation: Generation, rows: Mapping[str, Sequence[int]]) -> None:
-        packed = pack_rows(_padded(list(rows.values())), generation.id_width)
+        packed = [pack(row, generation.id_width) for row in rows.values()]
         self.generations.write_segments(generation.model, generation.id, packed, list(rows))
 
     def _publish(self, generation: Generation) -> Generation:
@@ -178,12 +178,6 @@ def neighbour_index(neighbours: int = NEIGHBOURS) -> NeighbourIndex:
     ids = (np.arange(N_ITEMS)[:, np.newaxis] + np.arange(1, neighbours + 1)) % N_ITEMS
     weights = np.tile(1 / np.arange(1, neighbours + 1, dtype=np.float32), (N_ITEMS, 1))
     return NeighbourIndex(ids.astype(np.int32), weights.astype(np.float32))
-
-
-def _padded(rows: list[Sequence[int]]) -> np.ndarray:
-    assert id_width(N_ITEMS) == 2
-    longest = max(map(len, rows), default=0)
-    return np.array([[*row, *[-1] * (longest - len(row))] for row in rows], dtype=np.int32)
 
 
 def _npy(array: np.ndarray) -> bytes:

@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import polars as pl
 import pytest
@@ -77,8 +79,22 @@ def test_an_index_outside_the_map_is_refused() -> None:
 
 
 def test_keys_are_the_utf8_of_each_id() -> None:
-    assert IdMap.of([7, 42]).keys() == [b"7", b"42"]
-    assert IdMap.of(["ünï", "b"]).keys() == [b"b", "ünï".encode()]
+    assert IdMap.of([7, 42]).keys_of([1, 0]) == [b"42", b"7"]
+    assert IdMap.of(["ünï", "b"]).keys_of([0, 1]) == [b"b", "ünï".encode()]
+
+
+@pytest.mark.parametrize("ids", [[-7, 0, 42, 2**63 - 1], ["ünï", "", "b", "🦊", "a\0b"]])
+def test_the_keys_of_all_ids_lie_end_to_end(ids: list[int] | list[str]) -> None:
+    id_map = IdMap.of(ids)
+    data, offsets = id_map.key_bytes()
+    cut = [data[start:end].tobytes() for start, end in itertools.pairwise(offsets)]
+    assert cut == id_map.keys_of(range(len(ids)))
+    assert (data.dtype.name, offsets.dtype.name) == ("uint8", "int64")
+
+
+def test_nobody_has_no_keys() -> None:
+    data, offsets = IdMap("int64", np.empty(0, np.int64)).key_bytes()
+    assert (data.size, offsets.tolist()) == (0, [0])
 
 
 def test_ids_cannot_be_changed_behind_the_map() -> None:

@@ -124,7 +124,7 @@ def test_a_folder_of_ones_own_is_read_with_items_and_users(datasets: Datasets, w
 
 def test_one_user_one_item_and_unicode_are_enough(datasets: Datasets, write: WriteFile) -> None:
     report = ingest(datasets, write("views.csv", 'user_id,item_id\nЮля,"a ""b"", c"\n'))
-    assert report.dataset.users.keys() == ["Юля".encode()]
+    assert report.dataset.users.keys_of([0]) == ["Юля".encode()]
     assert report.dataset.items.ids_of([0]) == ['a "b", c']
     assert report.dataset.matrix().toarray().tolist() == [[1.0]]
 

@@ -7,11 +7,14 @@ import numpy as np
 import pytest
 import redis
 
-from store.buckets import UserRow, bucket_count, bucket_of, chunk_ranges, write_buckets
+from store.buckets import bucket_count, chunk_ranges
+from store.byte_strings import ByteStrings
 from store.generation import Generation, Layout
 from store.generations import Generations
 from store.keys import Keys
-from store.packing import pack_rows
+from store.packing import PackedRows, pack_rows, pack_scored_rows, pack_segments
+from store.user_buckets import UserBuckets
+from store.writing import BucketWriter, write_blocks
 
 USERS = [f"user {number}" for number in range(1, 61)] + ["ümläut", "用户", "🦊", "a}b{c", " "]
 PATIENCE_SECONDS = 10.0
@@ -35,6 +38,7 @@ class Stocking:
         k_store: int = 3,
         dataset: str = "d1",
         knn: str = "",
+        score_width: int = 0,
     ) -> Generation:
         """A generation with buckets of about eight users and chunks of three buckets."""
         return self.generations.create(
@@ -50,6 +54,7 @@ class Stocking:
             buckets_per_chunk=3,
             k_store=k_store,
             cut_off="2026-01-01T00:00:00+00:00",
+            score_width=score_width,
         )
 
     def fill(self, generation: Generation, rows: Mapping[str, Sequence[int]]) -> None:
@@ -61,20 +66,13 @@ class Stocking:
         """Write one chunk; returns the chunks that remain."""
         model, name = generation.model, generation.id
         assert self.generations.claim_chunk(model, name, chunk, lease_seconds=60) == "granted"
-        content = self.buckets_of_chunk(generation, rows, chunk)
-        users = write_buckets(self.client, self.keys, model, name, content)
+        users = self.write_chunk(generation, rows, chunk)
         return self.generations.finish_chunk(model, name, chunk, users)
 
-    def buckets_of_chunk(
-        self, generation: Generation, rows: Mapping[str, Sequence[int]], chunk: int
-    ) -> dict[int, list[UserRow]]:
+    def write_chunk(self, generation: Generation, rows: Mapping[str, Sequence[int]], chunk: int) -> int:
+        """Write the buckets of one chunk; returns the users written."""
         numbers = chunk_ranges(generation.n_buckets, generation.buckets_per_chunk)[chunk]
-        content: dict[int, list[UserRow]] = {number: [] for number in numbers}
-        for user, items in rows.items():
-            bucket = bucket_of(user.encode(), generation.n_buckets)
-            if bucket in content:
-                content[bucket].append((user.encode(), pack(items, generation.id_width)))
-        return content
+        return write_lists(self.client, self.keys, generation, rows, numbers)
 
     def ready(self, item: int = 1, users: Sequence[str] = USERS) -> Generation:
         """A verified generation in which every user has the list ``item, item, item``."""
@@ -103,8 +101,35 @@ class Stocking:
 
 def pack(items: Sequence[int], width: int) -> bytes:
     """One packed row."""
-    [row] = pack_rows(np.array([items], dtype=np.int32), width)
+    [row] = pack_rows(np.array([items], dtype=np.int32), width).tolist()
     return row
+
+
+def pack_lists(lists: Sequence[Sequence[int]], generation: Generation) -> PackedRows:
+    """The rows of lists of item indices, or of a segment number each; scores kept are half an index."""
+    if generation.layout == "segments":
+        return PackedRows.of(pack_segments(np.array(lists).reshape(-1)))
+    longest = max(map(len, lists), default=0)
+    items = np.array([[*found, *[-1] * (longest - len(found))] for found in lists], dtype=np.int32)
+    items = items.reshape(len(lists), longest)
+    if generation.score_width:
+        return pack_scored_rows(items, items / 2, generation.id_width)
+    return PackedRows.of(pack_rows(items, generation.id_width))
+
+
+def write_lists(
+    client: redis.Redis,
+    keys: Keys,
+    generation: Generation,
+    lists: Mapping[str, Sequence[int]],
+    numbers: range | None = None,
+) -> int:
+    """Write the lists of users, of the buckets ``numbers`` or of all; returns the users written."""
+    texts, rows = list(lists), list(lists.values())
+    buckets = UserBuckets.of(ByteStrings.of([text.encode() for text in texts]), generation.n_buckets)
+    blocks = buckets.blocks(range(generation.n_buckets) if numbers is None else numbers, 50)
+    writer = BucketWriter(client, keys, generation)
+    return write_blocks(writer, blocks, lambda users: pack_lists([rows[user] for user in users], generation))
 
 
 def wait_until(condition: Callable[[], bool]) -> None:

@@ -39,6 +39,12 @@ def test_fields_of_a_later_version_are_ignored() -> None:
     assert Generation.from_fields(as_redis_has_it(GENERATION) | {b"touched": b"1"}) == GENERATION
 
 
+def test_fields_an_earlier_version_did_not_know_have_their_defaults() -> None:
+    raw = as_redis_has_it(GENERATION)
+    del raw[b"score_width"]
+    assert Generation.from_fields(raw) == GENERATION
+
+
 def test_a_damaged_record_is_an_error() -> None:
     raw = as_redis_has_it(GENERATION)
     with pytest.raises(StoreError, match="generation 7 is damaged"):

@@ -48,7 +48,6 @@ TOUCHED = {
     "rollback": POINTER,
     "touch_items": (KEYS.recent("42"),),
     "update_job": JOB,
-    "write_bucket": (KEYS.bucket("als", "7", 12), KEYS.overflow("als", "7", 12)),
 }
 
 

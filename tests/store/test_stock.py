@@ -116,6 +116,29 @@ def test_long_rows_come_back_whole(
         assert found == lists
 
 
+@pytest.mark.parametrize("cache_bytes", [0, 1_000_000])
+@pytest.mark.parametrize(("n_items", "k"), [(2**16, 20), (2**16, 32), (2**24, 22), (2**24 + 1, 40)])
+def test_scores_come_beside_the_rows_and_not_in_them(
+    ask: Ask, stocking: Stocking, n_items: int, k: int, cache_bytes: int
+) -> None:
+    generation = stocking.open(n_items=n_items, k_store=k, score_width=2)
+    lists = {user: tuple(range(k - position % 3 * 8)) for position, user in enumerate(USERS)}
+    stocking.fill(generation, lists)
+
+    async def question(stock: Stock) -> list[Any]:
+        asked = [(await stock.read(user.encode()), await stock.read_scores(user.encode())) for user in USERS]
+        assert await stock.read_scores(b"stranger") == {}
+        return asked
+
+    for user, (row, scores) in zip(USERS, ask(generation, question, cache_bytes), strict=True):
+        assert tuple(unpack_row(row.row, generation.id_width)) == lists[user]
+        assert scores == {item: item / 2 for item in lists[user]}
+
+
+def test_a_generation_without_scores_has_none(ask: Ask, stocking: Stocking) -> None:
+    assert ask(stocking.live(), lambda stock: stock.read_scores(USERS[0].encode())) == {}
+
+
 def test_nobody_asked_for_is_nobody_answered(ask: Ask, stocking: Stocking) -> None:
     assert ask(stocking.live(), lambda stock: stock.read_many([])) == []
 

@@ -2,7 +2,6 @@ import pytest
 import redis
 
 from store import generations
-from store.buckets import write_buckets
 from store.generation import Generation
 from store.keys import Keys
 from tests.store.stocking import USERS, Stocking
@@ -54,9 +53,7 @@ def test_a_bucket_that_went_away_is_missed(client: redis.Redis, keys: Keys, stoc
 def test_a_chunk_written_twice_by_two_workers_is_no_harm(stocking: Stocking) -> None:
     generation = stocking.open()
     stocking.fill(generation, ROWS)
-    write_buckets(
-        stocking.client, stocking.keys, "als", generation.id, stocking.buckets_of_chunk(generation, ROWS, 1)
-    )
+    stocking.write_chunk(generation, ROWS, 1)
     stocking.generations.finish_chunk("als", generation.id, 1, 20)
     assert stocking.generations.verify("als", generation.id).state == "ready"
 

@@ -6,7 +6,7 @@ import pytest
 from interactions.dataset import Dataset
 from store.rows import unpack_row
 from store.stocked import read_rows
-from tests.workers.conftest import StartWorker, WorkerProcess, finished, succeeded, wait_until
+from tests.workers.conftest import USERS, StartWorker, WorkerProcess, finished, succeeded, wait_until
 from topshelf.errors import StoreUnavailable
 from topshelf.settings import Settings
 from workers.dispatch import Dispatcher
@@ -22,7 +22,7 @@ def stocked(runtime: Runtime, model: str, dataset: Dataset) -> list[list[int]]:
     """Every user's row as it stands in Redis."""
     live = runtime.generations.live(model)
     assert live is not None
-    rows = read_rows(runtime.serving, runtime.keys, live, dataset.users.keys())
+    rows = read_rows(runtime.serving, runtime.keys, live, dataset.users.keys_of(range(USERS)))
     assert all(row is not None for row in rows)
     return [unpack_row(row or b"", live.id_width) for row in rows]
 

@@ -6,16 +6,18 @@ import tempfile
 from pathlib import Path
 
 from models.segments import SEGMENT_ITEMS
-from store.buckets import bucket_count, chunk_ranges
+from store.buckets import chunk_ranges
 from store.catalog import write_catalog
+from store.compactness import read_limits
 from store.connection import check_room, check_serving_server
 from store.generations import Generation
 from store.jobs import Job
 from store.packing import pack_rows
-from store.rows import id_width
+from store.rows import RowShape
+from store.user_buckets import choose_bucket_count
 from topshelf.errors import JobCancelled, JobNotFound, StoreUnavailable, TopshelfError
 from workers.dispatch import Dispatcher
-from workers.loading import Shelf, load_buckets, load_shelf
+from workers.loading import Shelf, load_buckets, load_shelf, user_keys
 from workers.runtime import Runtime
 from workers.scoring import has_user_rows, write_chunk
 from workers.stage import Stage, end_job, go_on, kept_alive, lock_seconds, overall, run_stage
@@ -111,7 +113,7 @@ def _generation_of(stage: Stage) -> Generation:
     generation = _create_generation(runtime, job, shelf, knn)
     if generation.layout == "segments":
         segments = shelf.model.segments(SEGMENT_ITEMS)
-        rows = pack_rows(segments.ranking.items, generation.id_width)
+        rows = pack_rows(segments.ranking.items, generation.id_width).tolist()
         runtime.generations.write_segments(job.model, generation.id, rows, segments.labels)
     runtime.jobs.update(job.id, generation=generation.id, fence=generation.fence)
     return generation
@@ -120,9 +122,9 @@ def _generation_of(stage: Stage) -> Generation:
 def _create_generation(runtime: Runtime, job: Job, shelf: Shelf, knn: str) -> Generation:
     settings, manifest = runtime.settings, shelf.dataset.manifest
     n_users = manifest.n_users if has_user_rows(shelf.model) else 0
-    n_buckets = bucket_count(n_users, settings.users_per_bucket)
-    width = id_width(manifest.n_items)
-    check_room(runtime.serving, n_users * (settings.k_store * width + BYTES_PER_ROW))
+    row = RowShape.of(shelf.model.layout, manifest.n_items, settings.k_store, scores=settings.store_scores)
+    check_room(runtime.serving, n_users * (row.head_bytes + row.tail_bytes + BYTES_PER_ROW))
+    n_buckets = _bucket_count(runtime, shelf, row) if n_users else 0
     return runtime.generations.create(
         job.model,
         fence=runtime.generations.next_fence(job.model),
@@ -135,7 +137,18 @@ def _create_generation(runtime: Runtime, job: Job, shelf: Shelf, knn: str) -> Ge
         n_buckets=n_buckets,
         buckets_per_chunk=max(1, math.ceil(settings.chunk_users / settings.users_per_bucket)),
         k_store=settings.k_store,
+        score_width=row.score_width,
         cut_off=manifest.cut_off,
+    )
+
+
+def _bucket_count(runtime: Runtime, shelf: Shelf, row: RowShape) -> int:
+    return choose_bucket_count(
+        user_keys(shelf.dataset.users),
+        runtime.settings.users_per_bucket,
+        read_limits(runtime.serving),
+        head_bytes=row.head_bytes,
+        tail_bytes=row.tail_bytes,
     )
 
 

@@ -49,8 +49,7 @@ def compare_sample(runtime: Runtime, model: str, generation_id: str) -> None:
     shelf = load_shelf(runtime, generation.artifact)
     users = np.unique(np.linspace(0, generation.n_users - 1, SAMPLE_USERS).astype(np.int64))
     expected = score_users(shelf, users, generation.k_store).items
-    all_keys = shelf.dataset.users.keys()
-    user_keys = [all_keys[user] for user in users]
+    user_keys = shelf.dataset.users.keys_of(users)
     rows = read_rows(runtime.serving, runtime.keys, generation, user_keys)
     for user_key, row, items in zip(user_keys, rows, expected, strict=True):
         if row is None or not np.array_equal(unpack_row(row, generation.id_width), items[items >= 0]):

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from tests.api.caller import Caller
-from tests.api.shop import K_STORE, MOST_POPULAR, Shop, categories_of, item, list_of
+from tests.api.shop import K_STORE, MOST_POPULAR, Shop, categories_of, item, list_of, row_of
 
 
 def items_of(answer: Any) -> list[int]:
@@ -24,6 +24,26 @@ class TestAStockedUser:
         assert answer.headers["X-Reco-Generation"] == str(stocked.generations.pointer("als"))
         assert 0 <= int(answer.headers["X-Reco-Age"]) < 60
         assert "X-Reco-Stale" not in answer.headers
+
+    def test_gets_the_scores_of_the_row_where_asked_for(self, stocked: Shop, api: Caller) -> None:
+        stocked.publish_lists("bpr", score_width=2)
+        api.app_refresh()
+        answer = api.get("/reco/bpr/7?scores=true").json()
+        assert answer["items"] == list_of(7)[:10]
+        assert answer["scores"] == [index_of(one) / 2 for one in answer["items"]]
+        assert "scores" not in api.get("/reco/bpr/7").json()
+        assert "scores" not in api.get("/reco/bpr/7?scores=false").json()
+
+    def test_gets_no_score_for_what_is_not_of_the_row(self, stocked: Shop, api: Caller) -> None:
+        stocked.publish_lists("bpr", {7: row_of(7)[:4]}, score_width=2)
+        api.app_refresh()
+        answer = api.get("/reco/bpr/7?scores=true&exclude=107").json()
+        assert answer["items"][:3] == list_of(7)[1:4]
+        assert answer["scores"] == [index_of(one) / 2 for one in list_of(7)[1:4]] + [None] * 7
+
+    def test_gets_no_scores_where_none_are_stored(self, stocked: Shop, api: Caller) -> None:
+        for user in (7, 999):
+            assert api.get(f"/reco/als/{user}?scores=true").json()["scores"] == [None] * 10
 
     @pytest.mark.parametrize("k", [1, 10, K_STORE])
     def test_gets_as_many_as_asked(self, stocked: Shop, api: Caller, k: int) -> None:
