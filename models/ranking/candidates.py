@@ -63,19 +63,17 @@ class Candidates:
         self._parts = [(rows[kept], items[kept], scores[kept])]
         self._held = int(kept.sum())
 
-    def table(self) -> NDArray[np.int32]:
-        """Every user's candidates, (n, m) int32, m at least 1, -1 padded."""
+    def pairs(self) -> tuple[NDArray[np.int16], NDArray[np.int32]]:
+        """Every user's candidates: rows, ascending, and items of equal length."""
         self.compact()
         [(rows, items, scores)] = self._parts
         counts = np.bincount(rows, minlength=len(self.bounds))
         starts = np.cumsum(counts) - counts
-        table = np.full((len(counts), max(1, min(int(counts.max()), self._most))), -1, np.int32)
-        kept = counts[rows] <= self._most
-        table[rows[kept], (np.arange(len(rows)) - starts[rows])[kept]] = items[kept]
+        kept = np.ones(len(rows), np.bool_)
         for row in np.flatnonzero(counts > self._most):
             own = slice(starts[row], starts[row] + counts[row])
-            table[row] = items[own][np.lexsort((items[own], -scores[own]))][: table.shape[1]]
-        return table
+            kept[own][np.lexsort((items[own], -scores[own]))[self._most :]] = False
+        return rows[kept], items[kept]
 
     def _raise(self, rows: Rows, kth_scores: Float64s | np.float64) -> None:
         self.bounds[rows] = np.maximum(self.bounds[rows], kth_scores - self._rounding[rows])

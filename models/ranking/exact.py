@@ -20,7 +20,7 @@ from models.ranking.candidates import Candidates, kth_best
 from models.ranking.lists import Ranking
 from models.ranking.ranker import VectorRanker
 from models.ranking.seen import SeenPlaces
-from models.ranking.vectors import Float32s, ItemsByLength, Vectors, rank_candidates, row_lengths
+from models.ranking.vectors import Float32s, ItemsByLength, Vectors, rank_pairs, row_lengths
 from models.threads import blas_threads
 
 PANEL_USERS = 4096
@@ -75,10 +75,10 @@ def rank_vectors(
         workspace = workspaces.get()
         try:
             part = None if seen is None else seen[panel]
-            found = _Panel(catalog, own.queries(), part, k, tile_items, workspace).candidates()
+            pairs = _Panel(catalog, own.queries(), part, k, tile_items, workspace).candidates()
         finally:
             workspaces.put(workspace)
-        ranked = rank_candidates(own, found, k)
+        ranked = rank_pairs(own, *pairs, k)
         ranking.put(panel, ranked.items, ranked.scores)
 
     panel_users = min(PANEL_USERS, -(-n_users // threads))
@@ -134,12 +134,12 @@ class _Panel:
         self._candidates = Candidates(len(queries), k, rounding)
         self._k = k
 
-    def candidates(self) -> NDArray[np.int32]:
-        """All items that can be in a list: (n, m) int32, -1 padded, m at least 1."""
+    def candidates(self) -> tuple[NDArray[np.int16], NDArray[np.int32]]:
+        """All items that can be in a list, and whose: rows and items of equal length."""
         self._search_head()
         if self._tile_items < len(self._catalog.items):
             self._search_rest()
-        return self._candidates.table()
+        return self._candidates.pairs()
 
     def _search_head(self) -> None:
         """Score the longest items, and bound what the others must reach."""

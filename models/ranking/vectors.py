@@ -11,6 +11,8 @@ from models.ranking.lists import Ranking
 
 Float32s = NDArray[np.float32]
 
+PAIRS_AT_ONCE = 1024
+
 
 @dataclass(frozen=True, eq=False)
 class ItemVectors:
@@ -105,18 +107,36 @@ def rank_candidates(vectors: Vectors, candidates: NDArray[np.int32], k: int) -> 
     Args:
         candidates: (n_users, m) distinct items of a user in any order, -1 for none.
     """
-    ranking = Ranking.empty(len(candidates), k)
-    exact = _score_exactly(vectors, candidates)
-    order = np.lexsort((candidates, -exact), axis=1)[:, :k]
-    ranking.put(slice(None), np.take_along_axis(candidates, order, 1), np.take_along_axis(exact, order, 1))
+    rows, columns = np.nonzero(candidates >= 0)
+    return rank_pairs(vectors, rows, candidates[rows, columns], k)
+
+
+def rank_pairs(vectors: Vectors, rows: NDArray[np.integer], items: NDArray[np.integer], k: int) -> Ranking:
+    """The same for candidates as pairs: (n,) users' rows and (n,) items, no pair twice."""
+    n_users = len(vectors.users)
+    order = np.argsort(rows.astype(np.int64) * len(vectors.items) + items)
+    rows, items = rows[order], items[order]
+    scores = _score_exactly(vectors, rows, items)
+    # Items come in ascending order, and stable sorts keep it among ties.
+    order = np.argsort(-scores, kind="stable")
+    order = order[np.argsort(rows[order], kind="stable")]
+    counts = np.bincount(rows, minlength=n_users)
+    place = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
+    order, place, row = order[place < k], place[place < k], rows[place < k]
+    ranking = Ranking.empty(n_users, k)
+    ranking.items[row, place], ranking.scores[row, place] = items[order], scores[order]
     return ranking
 
 
-def _score_exactly(vectors: Vectors, items: NDArray[np.int32]) -> NDArray[np.float64]:
-    candidates = vectors.items.rows[items].astype(np.float64)
-    users = vectors.users.astype(np.float64)
-    exact: NDArray[np.float64] = np.matmul(candidates, users[:, :, np.newaxis])[:, :, 0]
+def _score_exactly(
+    vectors: Vectors, rows: NDArray[np.integer], items: NDArray[np.integer]
+) -> NDArray[np.float64]:
+    """float64 scores of pairs, some at a time so that their vectors stay in the processor's cache."""
+    scores = np.empty(len(rows))
+    for start in range(0, len(rows), PAIRS_AT_ONCE):
+        part = slice(start, start + PAIRS_AT_ONCE)
+        users = vectors.users[rows[part]].astype(np.float64)
+        np.vecdot(users, vectors.items.rows[items[part]].astype(np.float64), out=scores[part])
     if vectors.items.biases is not None:
-        exact += vectors.items.biases[items]
-    exact[items < 0] = -np.inf
-    return exact
+        scores += vectors.items.biases[items]
+    return scores
