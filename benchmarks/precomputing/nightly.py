@@ -30,8 +30,10 @@ GB = 1e9
 
 @dataclass(frozen=True)
 class Run:
-    """One precompute: ``seconds`` from the job to the live pointer, ``filling_seconds`` of these for the chunks;
-    ``peak_gb`` of the worker's processes together, shared pages counted once, ``redis_gb`` of Redis.
+    """One precompute.
+
+    seconds: from the job to the live pointer; filling_seconds: of these for the chunks;
+    peak_gb: of the worker's processes together, shared pages counted once; redis_gb: of Redis.
     """
 
     users: int

@@ -30,9 +30,9 @@ class Work:
 
     @property
     def size(self) -> str:
-        """Users × items × factors."""
+        """Users x items x factors."""
         n_users, n_items = self.seen.shape
-        return f"{n_users:,} × {n_items:,} × {self.vectors.users.shape[1]}"
+        return f"{n_users:,} x {n_items:,} x {self.vectors.users.shape[1]}"
 
 
 def from_file(path: Path, *, factors: int, threads: int) -> Work:
