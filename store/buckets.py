@@ -1,5 +1,6 @@
 """Buckets: Redis hashes that about a hundred users share, so that a row costs some thirty bytes."""
 
+import math
 import zlib
 
 import redis
@@ -18,6 +19,11 @@ def bucket_of(user_key: bytes, n_buckets: int) -> int:
 def bucket_count(n_users: int, users_per_bucket: int) -> int:
     """Buckets a generation of ``n_users`` is spread over; none for no users."""
     return -(-n_users // users_per_bucket)
+
+
+def buckets_per_chunk(chunk_users: int, users_per_bucket: int) -> int:
+    """Buckets that make a chunk of about ``chunk_users``."""
+    return max(1, math.ceil(chunk_users / users_per_bucket))
 
 
 def chunk_count(n_buckets: int, buckets_per_chunk: int) -> int:

@@ -43,8 +43,8 @@ def store_errors() -> Iterator[None]:
         raise StoreError(f"Redis refused: {error}") from error
 
 
-def connect(url: str, *, timeout_seconds: float = 5) -> redis.Redis:
-    """A blocking client for ``url``; nothing is sent until it is used.
+def connect(url: str, *, timeout_seconds: float = 5, retries: int = 3) -> redis.Redis:
+    """A blocking client for ``url``, which tries again ``retries`` times; nothing is sent until it is used.
 
     Raises:
         StoreError: the URL cannot be read.
@@ -55,7 +55,7 @@ def connect(url: str, *, timeout_seconds: float = 5) -> redis.Redis:
             decode_responses=False,
             socket_timeout=timeout_seconds,
             socket_connect_timeout=timeout_seconds,
-            retry=Retry(ExponentialBackoff(cap=0.5, base=0.05), retries=3),
+            retry=Retry(ExponentialBackoff(cap=0.5, base=0.05), retries=retries),
             health_check_interval=30,
         )
     except ValueError as error:
@@ -83,6 +83,12 @@ def server_version(text: str) -> tuple[int, int]:
     """Major and minor number of a version such as ``7.0.15``."""
     major, minor = text.split(".")[:2]
     return int(major), int(minor)
+
+
+@store_errors()
+def allocator_of(client: redis.Redis) -> str:
+    """The server's allocator as INFO has it, such as ``jemalloc-5.3.0`` or ``libc``."""
+    return str(client.info("memory").get("mem_allocator", "jemalloc"))
 
 
 @store_errors()

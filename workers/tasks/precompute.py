@@ -1,19 +1,22 @@
 """Stage precompute: open a generation, score its users chunk by chunk, close it."""
 
 import logging
-import math
 import tempfile
 from pathlib import Path
 
+import numpy as np
+
 from models.segments import SEGMENT_ITEMS
-from store.buckets import chunk_ranges
+from store.allocation import FieldBytes, Server
+from store.buckets import buckets_per_chunk, chunk_count, chunk_ranges
 from store.catalog import write_catalog
 from store.compactness import read_limits
-from store.connection import check_room, check_serving_server
+from store.connection import allocator_of, check_room, check_serving_server
 from store.generations import Generation
 from store.jobs import Job
 from store.packing import pack_rows
 from store.rows import RowShape
+from store.sizing import generation_bytes
 from store.user_buckets import choose_bucket_count
 from topshelf.errors import JobCancelled, JobNotFound, StoreUnavailable, TopshelfError
 from workers.dispatch import Dispatcher
@@ -25,8 +28,8 @@ from workers.stage import Stage, end_job, go_on, kept_alive, lock_seconds, overa
 log = logging.getLogger(__name__)
 
 MAX_ATTEMPTS = 5
-BYTES_PER_ROW = 24
-"""What a user costs in a listpack bucket besides the row itself: id, lengths, a share of the key."""
+SAMPLED_IDS = 1_000
+"""User ids looked at to tell how many bytes one takes."""
 
 
 def precompute(runtime: Runtime, dispatch: Dispatcher, job_id: str) -> None:
@@ -123,8 +126,8 @@ def _create_generation(runtime: Runtime, job: Job, shelf: Shelf, knn: str) -> Ge
     settings, manifest = runtime.settings, shelf.dataset.manifest
     n_users = manifest.n_users if has_user_rows(shelf.model) else 0
     row = RowShape.of(shelf.model.layout, manifest.n_items, settings.k_store, scores=settings.store_scores)
-    check_room(runtime.serving, n_users * (row.head_bytes + row.tail_bytes + BYTES_PER_ROW))
-    n_buckets = _bucket_count(runtime, shelf, row) if n_users else 0
+    per_chunk = buckets_per_chunk(settings.chunk_users, settings.users_per_bucket)
+    n_buckets = _n_buckets(runtime, shelf, row, per_chunk) if n_users else 0
     return runtime.generations.create(
         job.model,
         fence=runtime.generations.next_fence(job.model),
@@ -135,21 +138,30 @@ def _create_generation(runtime: Runtime, job: Job, shelf: Shelf, knn: str) -> Ge
         n_users=n_users,
         n_items=manifest.n_items,
         n_buckets=n_buckets,
-        buckets_per_chunk=max(1, math.ceil(settings.chunk_users / settings.users_per_bucket)),
+        buckets_per_chunk=per_chunk,
         k_store=settings.k_store,
         score_width=row.score_width,
         cut_off=manifest.cut_off,
     )
 
 
-def _bucket_count(runtime: Runtime, shelf: Shelf, row: RowShape) -> int:
-    return choose_bucket_count(
-        user_keys(shelf.dataset.users),
+def _n_buckets(runtime: Runtime, shelf: Shelf, row: RowShape, per_chunk: int) -> int:
+    """Buckets that the server keeps compactly, and has room for."""
+    keys = user_keys(shelf.dataset.users)
+    server = Server(allocator_of(runtime.serving), read_limits(runtime.serving))
+    n_buckets = choose_bucket_count(
+        keys,
         runtime.settings.users_per_bucket,
-        read_limits(runtime.serving),
+        server.limits,
         head_bytes=row.head_bytes,
         tail_bytes=row.tail_bytes,
     )
+    sample = keys.take(np.linspace(0, len(keys) - 1, SAMPLED_IDS).astype(np.int64))
+    field = FieldBytes.of(sample.tolist())
+    n_chunks = chunk_count(n_buckets, per_chunk)
+    needed = generation_bytes(len(keys), n_buckets, n_chunks, field, row, server=server)
+    check_room(runtime.serving, needed.total)
+    return n_buckets
 
 
 def _write_catalog(runtime: Runtime, shelf: Shelf) -> None:

@@ -1,0 +1,70 @@
+"""What a run costs, from sizes alone."""
+
+from dataclasses import replace
+
+import pytest
+
+from store.allocation import FieldBytes, Server
+from store.rows import RowShape
+from store.sizing import generation_bytes
+from workers.plan import CATALOG_ITEM_BYTES, Workload, plan
+
+KION = Workload(
+    users=962_179,
+    items=15_706,
+    k_store=10,
+    factors=128,
+    interactions=5_476_251,
+    field=FieldBytes.numbers(1_097_557),
+    scores=False,
+    processes=2,
+    cores=2,
+    device="cpu",
+    users_per_bucket=128,
+    chunk_users=10_000,
+    server=Server(),
+)
+
+
+def test_bytes_in_redis_are_those_of_a_generation() -> None:
+    planned = plan(KION)
+    assert (planned.n_buckets, planned.n_chunks) == (7_518, 96)
+    assert planned.generation == generation_bytes(
+        KION.users,
+        7_518,
+        96,
+        KION.field,
+        RowShape.of("users", KION.items, KION.k_store),
+        catalog_bytes=KION.items * CATALOG_ITEM_BYTES,
+    )
+
+
+def test_a_million_users_cost_less_than_32_bytes_each_and_two_workers_less_than_3_gb() -> None:
+    planned = plan(KION)
+    assert planned.generation.total / KION.users < 32
+    assert 2 * planned.process_bytes < 3e9
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_scoring_grows_with_users_items_and_factors(device: str) -> None:
+    small = replace(KION, device=device)
+    large = replace(small, users=2 * KION.users, items=3 * KION.items, factors=5 * KION.factors)
+    assert plan(large).scoring_seconds == pytest.approx(30 * plan(small).scoring_seconds)
+
+
+def test_each_process_has_a_gpu_and_cores_are_shared() -> None:
+    on_gpus = replace(KION, device="cuda")
+    assert plan(replace(on_gpus, processes=8)).scoring_seconds == plan(on_gpus).scoring_seconds / 4
+    assert plan(replace(on_gpus, cores=8)).scoring_seconds == plan(on_gpus).scoring_seconds
+    assert plan(replace(KION, processes=8)).scoring_seconds == plan(KION).scoring_seconds
+
+
+def test_one_redis_takes_rows_no_faster_however_many_cores_send_them() -> None:
+    assert plan(replace(KION, cores=64)).writing_seconds == plan(replace(KION, cores=8)).writing_seconds
+    assert KION.users / plan(KION).writing_seconds > 500_000
+
+
+def test_the_longer_of_scoring_and_writing_is_what_a_run_takes() -> None:
+    assert plan(KION).seconds == plan(KION).scoring_seconds
+    quick = replace(KION, factors=1)
+    assert plan(quick).seconds == plan(quick).writing_seconds
