@@ -68,10 +68,10 @@ def write_buckets(
 
 
 @store_errors()
-def count_users(client: redis.Redis, keys: Keys, model: str, generation: str, n_buckets: int) -> int:
-    """Users in a generation: HLEN summed over its buckets."""
+def count_users(client: redis.Redis, keys: Keys, model: str, generation: str, buckets: Iterable[int]) -> int:
+    """Users in some buckets of a generation: HLEN summed over them."""
     users = 0
-    for batch in _batches(range(n_buckets), BATCH_BUCKETS * 10):
+    for batch in _batches(buckets, BATCH_BUCKETS * 10):
         with client.pipeline(transaction=False) as pipe:
             for bucket in batch:
                 pipe.hlen(keys.bucket(model, generation, bucket))

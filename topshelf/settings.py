@@ -9,7 +9,7 @@ import os
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
@@ -91,6 +91,15 @@ class Settings(BaseModel):
     k_store: int = Field(20, ge=1, le=200, description="items kept in a user's row")
     users_per_bucket: int = Field(100, ge=1, le=500, description="users that share one Redis hash")
     chunk_users: int = Field(10_000, ge=1, description="users scored by one precompute task")
+    chunk_queue: Literal["", "gpu", "cpu", "io"] = Field(
+        "", description="queue of every precompute task; where empty, the one its model is trained in"
+    )
+    memory_high_water: float = Field(
+        0.9, gt=0, le=1, description="share of the serving Redis's maxmemory above which precompute waits"
+    )
+    room_wait_seconds: float = Field(
+        1800, ge=0, description="how long precompute waits for room in Redis before its job fails"
+    )
     recent_ttl_seconds: int = Field(30 * 86_400, ge=60, description="how long a user's recent items are kept")
     events_limit: int = Field(
         5_000_000, ge=1, description="undrained events above which POST /events answers 503"
