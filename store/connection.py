@@ -20,7 +20,7 @@ from topshelf.errors import NotEnoughRoom, StoreError, StoreUnavailable, Unsuita
 
 OLDEST_SERVER = (6, 2)
 KEEPING_POLICY = "noeviction"
-OUT_OF_MEMORY = "OOM command not allowed"
+OUT_OF_MEMORY = "command not allowed when used memory > 'maxmemory'"
 
 
 @contextmanager
@@ -37,7 +37,7 @@ def store_errors() -> Iterator[None]:
     except (RedisConnectionError, RedisTimeoutError) as error:
         raise StoreUnavailable(f"Redis does not answer: {error}") from error
     except RedisError as error:
-        # Out of a script or a pipeline the refusal comes as another class, with the same words in it.
+        # Out of a script, an older server's refusal comes as another class, with the same words in it.
         if OUT_OF_MEMORY in str(error):
             raise NotEnoughRoom(f"Redis takes no more, it is at its maxmemory: {error}") from error
         raise StoreError(f"Redis refused: {error}") from error

@@ -11,16 +11,12 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import numpy as np
-import polars as pl
 import pytest
 from kombu.exceptions import OperationalError
 
-from interactions.columns import ITEM, TIMESTAMP, USER, WEIGHT
-from interactions.dataset import Dataset
 from store.embedded import EmbeddedRedis, free_port
-from store.stocked import read_rows
 from tests.workers.conftest import PATIENCE_SECONDS, WorkerProcess
+from tests.workers.filling import live_rows, taste_dataset
 from topshelf.errors import StoreUnavailable
 from topshelf.settings import Settings
 from workers.celery_app import create_app
@@ -30,7 +26,7 @@ from workers.tasks.nightly import start_pipelines
 from workers.tasks.reconcile import reconcile
 
 MODELS = ("item_knn", "als")
-N_USERS, TASTES, TASTE_ITEMS, PER_USER = 6_000, 8, 40, 16
+N_USERS = 6_000
 LONGEST_DELAY_SECONDS = 2.5
 KILLS_PER_RUN = 4
 
@@ -61,7 +57,7 @@ class Shop:
         self.runtime = Runtime(self.settings)
         self.app = create_app(self.settings)
         self.dispatcher = Dispatcher(self.app)
-        self.dataset = self._dataset()
+        self.dataset = taste_dataset(self.runtime, N_USERS)
         self.worker = WorkerProcess(self.settings, "worker")
         self.kills = 0
 
@@ -80,12 +76,7 @@ class Shop:
         self.until(lambda: self.over(job_ids), f"{name} over")
         jobs = [self.runtime.jobs.get(job_id) for job_id in job_ids]
         assert [job.state for job in jobs] == ["succeeded"] * len(jobs), [job.error for job in jobs]
-        return {model: self.rows(model) for model in MODELS}
-
-    def rows(self, model: str) -> list[bytes | None]:
-        live = self.runtime.generations.live(model)
-        assert live is not None
-        return read_rows(self.runtime.serving, self.runtime.keys, live, self.dataset.users.keys())
+        return {model: live_rows(self.runtime, model, self.dataset) for model in MODELS}
 
     def over(self, job_ids: list[str]) -> bool:
         return all(self.runtime.jobs.get(job_id).over for job_id in job_ids)
@@ -138,22 +129,6 @@ class Shop:
             return 0.0
         generation = self.runtime.generations.get(model, job.generation)
         return generation.chunks_done / generation.n_chunks
-
-    def _dataset(self) -> Dataset:
-        chance = np.random.default_rng(11)
-        of_taste = chance.random((N_USERS, TASTE_ITEMS)).argsort(axis=1)[:, :PER_USER]
-        items = TASTE_ITEMS * (np.arange(N_USERS) % TASTES)[:, None] + of_taste
-        frame = pl.DataFrame(
-            {
-                USER: np.repeat(np.arange(N_USERS), PER_USER),
-                ITEM: items.ravel(),
-                TIMESTAMP: np.tile(np.arange(PER_USER), N_USERS),
-            }
-        ).with_columns(
-            pl.from_epoch(TIMESTAMP).cast(pl.Datetime("us")),
-            pl.lit(1.0, pl.Float32).alias(WEIGHT),
-        )
-        return self.runtime.datasets.create(frame, user_id_type="int64", item_id_type="int64")
 
 
 OpenShop = Callable[..., Shop]
