@@ -9,7 +9,7 @@ ifneq ($(wildcard ../shared/data),)
 export TOPSHELF_TEST_DATA ?= $(abspath ../shared/data)
 endif
 
-.PHONY: demo test check format clean help
+.PHONY: demo test test-kills check format clean help
 
 help: ## say what can be made
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -19,6 +19,9 @@ demo: $(VENV)/demo.done ## install, then run the whole system on MovieLens-100K 
 
 test: $(VENV)/test.done ## run the whole suite against a real Redis that it starts itself
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+test-kills: $(VENV)/test.done ## kill -9 of workers at 20 random moments and of Redis; some minutes
+	$(BIN)/python -m pytest -m kills $(PYTEST_ARGS)
 
 check: $(VENV)/test.done ## ruff, mypy --strict, import-linter
 	$(BIN)/ruff check .

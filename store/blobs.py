@@ -64,12 +64,14 @@ class Blobs:
 
     @store_errors()
     def drop(self, part_key: PartKey) -> int:
-        """Remove files; returns the keys unlinked."""
+        """Remove files, also those whose index was never written; returns the keys unlinked."""
         index = self._index(part_key)
-        if index is None:
-            return 0
-        parts = [part for entry in index["files"] for part in entry["parts"]]
-        return sum(self._client.unlink(part_key(part)) for part in [0, *parts])
+        last = max((part for entry in index["files"] for part in entry["parts"]), default=0) if index else 0
+        unlinked, part = self._client.unlink(part_key(0)), 1
+        while (gone := self._client.unlink(part_key(part))) or part < last:
+            unlinked += gone
+            part += 1
+        return unlinked
 
     def _holds(self, part_key: PartKey, files: list[FileEntry]) -> bool:
         index = self._index(part_key)

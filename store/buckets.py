@@ -39,12 +39,12 @@ def chunk_ranges(n_buckets: int, buckets_per_chunk: int) -> list[range]:
     ]
 
 
-def count_users(client: redis.Redis, keys: Keys, model: str, generation: str, n_buckets: int) -> int:
-    """Users in a generation: HLEN summed over its buckets."""
+def count_users(client: redis.Redis, keys: Keys, model: str, generation: str, buckets: range) -> int:
+    """Users in some buckets of a generation: HLEN summed over them."""
     pattern = keys.bucket_pattern(model, generation)
     with CommandStream(client, connections=2) as stream:
-        for first in range(0, n_buckets, BATCH_BUCKETS):
-            names = [pattern % bucket for bucket in range(first, min(first + BATCH_BUCKETS, n_buckets))]
+        for first in range(0, len(buckets), BATCH_BUCKETS):
+            names = [pattern % bucket for bucket in buckets[first : first + BATCH_BUCKETS]]
             commands = [b"*2\r\n$4\r\nHLEN\r\n$%d\r\n%b\r\n" % (len(name), name) for name in names]
             stream.send(b"".join(commands), len(commands))
     return stream.total

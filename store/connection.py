@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import redis
 from redis.backoff import ExponentialBackoff
 from redis.exceptions import (
     ChildDeadlockedError,
     IncorrectPolicyType,
-    OutOfMemoryError,
     RedisClusterException,
     RedisError,
 )
@@ -20,6 +20,7 @@ from topshelf.errors import NotEnoughRoom, StoreError, StoreUnavailable, Unsuita
 
 OLDEST_SERVER = (6, 2)
 KEEPING_POLICY = "noeviction"
+OUT_OF_MEMORY = "command not allowed when used memory > 'maxmemory'"
 
 
 @contextmanager
@@ -28,18 +29,19 @@ def store_errors() -> Iterator[None]:
 
     Raises:
         StoreUnavailable: the server cannot be reached, is loading, or did not answer in time.
-        NotEnoughRoom: the server has reached ``maxmemory``.
+        NotEnoughRoom: it is at its ``maxmemory`` and takes no more.
         StoreError: it answered with another error.
     """
     try:
         yield
     except (RedisConnectionError, RedisTimeoutError) as error:
         raise StoreUnavailable(f"Redis does not answer: {error}") from error
-    except OutOfMemoryError as error:
-        raise NotEnoughRoom(
-            f"Redis has reached its maxmemory; raise it, or retire a generation: {error}"
-        ) from error
-    except (RedisError, RedisClusterException, ChildDeadlockedError, IncorrectPolicyType) as error:
+    except RedisError as error:
+        # Out of a script, an older server's refusal comes as another class, with the same words in it.
+        if OUT_OF_MEMORY in str(error):
+            raise NotEnoughRoom(f"Redis takes no more, it is at its maxmemory: {error}") from error
+        raise StoreError(f"Redis refused: {error}") from error
+    except (RedisClusterException, ChildDeadlockedError, IncorrectPolicyType) as error:
         raise StoreError(f"Redis refused: {error}") from error
 
 
@@ -85,6 +87,19 @@ def server_version(text: str) -> tuple[int, int]:
     return int(major), int(minor)
 
 
+@dataclass(frozen=True)
+class Memory:
+    """What a server uses of what it may, in bytes; ``limit`` 0 is no limit."""
+
+    used: int
+    limit: int
+
+    @property
+    def share(self) -> float:
+        """Share of the limit that is used; 0 without a limit."""
+        return self.used / self.limit if self.limit else 0.0
+
+
 @store_errors()
 def allocator_of(client: redis.Redis) -> str:
     """The server's allocator as INFO has it, such as ``jemalloc-5.3.0`` or ``libc``."""
@@ -92,16 +107,22 @@ def allocator_of(client: redis.Redis) -> str:
 
 
 @store_errors()
-def check_room(client: redis.Redis, bytes_needed: int) -> None:
-    """Refuse to begin what would not fit.
+def memory_of(client: redis.Redis) -> Memory:
+    """``used_memory`` and ``maxmemory`` of a server."""
+    memory = client.info("memory")
+    return Memory(int(memory["used_memory"]), int(memory["maxmemory"]))
+
+
+def check_room(client: redis.Redis, bytes_needed: int, *, high_water: float = 1.0) -> None:
+    """Refuse to begin what would not fit below the share ``high_water`` of ``maxmemory``.
 
     Raises:
         NotEnoughRoom: ``maxmemory`` is set and ``bytes_needed`` more would pass it.
     """
-    memory = client.info("memory")
-    limit, used = int(memory["maxmemory"]), int(memory["used_memory"])
-    if limit and used + bytes_needed > limit:
+    memory = memory_of(client)
+    allowed = int(memory.limit * high_water)
+    if memory.limit and memory.used + bytes_needed > allowed:
         raise NotEnoughRoom(
-            f"a new generation takes about {bytes_needed:,} bytes; "
-            f"{max(0, limit - used):,} of {limit:,} are free"
+            f"a new generation takes about {bytes_needed:,} bytes; {max(0, allowed - memory.used):,} of "
+            f"{allowed:,} are free; raise maxmemory, or lower TOPSHELF_K_STORE"
         )

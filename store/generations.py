@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Literal, cast
+from typing import Literal, NamedTuple, cast
 
 import redis
 
@@ -12,7 +12,7 @@ from store.connection import store_errors
 from store.generation import Generation, Layout, Pointer
 from store.keys import Keys
 from store.rows import id_width
-from store.sweeping import drop_unused, sweep_model
+from store.sweeping import remove, sweep_model
 from store.verification import verify_content
 from topshelf.errors import (
     FenceLost,
@@ -22,11 +22,26 @@ from topshelf.errors import (
     NothingToRollBack,
 )
 
-__all__ = ["ChunkClaim", "Generation", "Generations", "Pointer"]
+__all__ = ["ChunkClaim", "Generation", "Generations", "Pointer", "StalledChunk"]
 
 ChunkClaim = Literal["granted", "done", "leased", "closed"]
 
 OVERTAKEN = "overtaken by a later run"
+PACE_WINDOW_SECONDS = 30.0
+"""The pace of a generation is that of the last one to two such windows."""
+
+
+class StalledChunk(NamedTuple):
+    """A chunk to send again.
+
+    Attributes:
+        attempts: how often it was claimed.
+        expired: whether its lease ran out; otherwise nobody holds one, and its message may still wait.
+    """
+
+    chunk: int
+    attempts: int
+    expired: bool
 
 
 class Generations:
@@ -37,9 +52,13 @@ class Generations:
         self._keys = keys
 
     @store_errors()
-    def next_fence(self, model: str) -> int:
-        """Raise the model's fence; whoever held a lower one can publish no more."""
-        return self._client.incr(self._keys.fence(model))
+    def next_fence(self, model: str, *, above: int = 0) -> int:
+        """Raise the model's fence; whoever held a lower one can publish no more.
+
+        The new one is over ``above``, too: one given out before, which a killed server may have lost.
+        """
+        fence = self._client.incr(self._keys.fence(model))
+        return fence if fence > above else self._client.incrby(self._keys.fence(model), above - fence + 1)
 
     @store_errors()
     def create(
@@ -131,9 +150,18 @@ class Generations:
 
     @store_errors()
     def renew_chunk(self, model: str, generation: str, chunk: int, *, lease_seconds: float) -> bool:
-        """Keep a claimed chunk for ``lease_seconds`` from now; False when there is no need to go on."""
+        """Keep a chunk for ``lease_seconds`` from now; False when it is done, or the generation closed.
+
+        One whose lease the server lost, or gave up, is taken back.
+        """
         names = self._chunk_keys(model, generation)
         return bool(scripts.run(self._client, "renew_chunk", names, [chunk, _milliseconds(lease_seconds)]))
+
+    @store_errors()
+    def release_chunk(self, model: str, generation: str, chunk: int) -> bool:
+        """Give up a lease that ran out, before the chunk is sent again; False when somebody did so before."""
+        name = self._keys.leases(model, generation)
+        return bool(scripts.run(self._client, "release_chunk", [name], [chunk]))
 
     @store_errors()
     def finish_chunk(self, model: str, generation: str, chunk: int, users: int) -> int:
@@ -143,20 +171,21 @@ class Generations:
             GenerationNotFound: there is no such generation.
         """
         remaining: int = scripts.run(
-            self._client, "finish_chunk", self._chunk_keys(model, generation), [chunk, users]
+            self._client,
+            "finish_chunk",
+            self._chunk_keys(model, generation),
+            [chunk, users, _milliseconds(PACE_WINDOW_SECONDS)],
         )
         if remaining < 0:
             raise GenerationNotFound(f"{model} has no generation {generation}")
         return remaining
 
     @store_errors()
-    def stalled_chunks(
-        self, model: str, generation: str, *, idle_seconds: float = 0
-    ) -> list[tuple[int, int]]:
-        """Chunks to send again, with the times each was claimed: a lease ran out, or nobody claimed it.
+    def stalled_chunks(self, model: str, generation: str, *, idle_seconds: float = 0) -> list[StalledChunk]:
+        """Chunks to send again: a lease ran out, or nobody holds one.
 
-        Chunks never claimed wait their turn in the queue: they count only once no chunk of the
-        generation was claimed or finished for ``idle_seconds``.
+        Chunks without a lease wait their turn in the queue: they count only once no chunk of the
+        generation was claimed, renewed or finished for ``idle_seconds``.
         """
         record, bitmap, lease_hash = self._chunk_keys(model, generation)
         with self._client.pipeline(transaction=True) as pipe:
@@ -170,10 +199,11 @@ class Generations:
         now = seconds * 1000 + microseconds // 1000
         idle = now - int(touched or 0) >= _milliseconds(idle_seconds)
         stalled = []
-        for chunk in _unset_bits(bits or b"", int(n_chunks)):
+        for chunk in unset_bits(bits or b"", int(n_chunks)):
             held_until = leases.get(b"%d" % chunk)
             if idle if held_until is None else int(held_until) <= now:
-                stalled.append((chunk, int(leases.get(b"%d:attempts" % chunk, 0))))
+                attempts = int(leases.get(b"%d:attempts" % chunk, 0))
+                stalled.append(StalledChunk(chunk, attempts, expired=held_until is not None))
         return stalled
 
     @store_errors()
@@ -274,7 +304,7 @@ class Generations:
         for generation in self.list(model):
             if generation.state in ("building", "ready") and generation.fence < fence:
                 self.fail(model, generation.id, OVERTAKEN)
-        unlinked, removed = sweep_model(
+        unlinked, due = sweep_model(
             self._client,
             self._keys,
             self.list(model),
@@ -282,11 +312,11 @@ class Generations:
             retire_after_seconds=retire_after_seconds,
             zombie_after_seconds=zombie_after_seconds,
         )
-        if removed:
-            kept = [generation for name in self.models() for generation in self.list(name)]
-            unlinked += drop_unused(
-                self._client, self._keys, removed, kept, unused_after_seconds=zombie_after_seconds
-            )
+        if due:
+            gone = {(generation.model, generation.id) for generation in due}
+            named = [generation for name in self.models() for generation in self.list(name)]
+            kept = [generation for generation in named if (generation.model, generation.id) not in gone]
+            unlinked += remove(self._client, self._keys, due, kept, unused_after_seconds=zombie_after_seconds)
         return unlinked
 
     def _chunk_keys(self, model: str, generation: str) -> tuple[str, str, str]:
@@ -321,7 +351,7 @@ def _forbidding(model: str, generation: str, state: str) -> str:
     return f"generation {generation} of {model} is {state}, it cannot be published"
 
 
-def _unset_bits(bitmap: bytes, n: int) -> Iterator[int]:
+def unset_bits(bitmap: bytes, n: int) -> Iterator[int]:
     """Positions below ``n`` that SETBIT left at 0."""
     for position in range(n):
         byte = position >> 3

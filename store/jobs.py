@@ -103,12 +103,11 @@ class Jobs:
 
     def stalled(self) -> Sequence[Job]:
         """Jobs nobody works on: their lease ran out, and nothing was heard of them for as long as one."""
-        now = time.time()
-        return [
-            job
-            for job in self.active()
-            if now > max(job.lease_until, job.updated_epoch + self._lease_seconds)
-        ]
+        return [job for job in self.active() if self.is_stalled(job)]
+
+    def is_stalled(self, job: Job) -> bool:
+        """Whether nobody works on a job that is not over."""
+        return time.time() > max(job.lease_until, job.updated_epoch + self._lease_seconds)
 
     @store_errors()
     def update(self, job_id: str, **changes: Any) -> bool:

@@ -28,14 +28,14 @@ def sweep_model(
 ) -> tuple[int, list[Generation]]:
     """Unlink failed and retired generations that are due.
 
-    Returns the keys unlinked, and the generations of which nothing is left. The content goes
-    ``retire_after_seconds`` after retirement. Content and record go after ``zombie_after_seconds``, when no
-    task that could still write there can be alive.
+    Returns the keys unlinked, and the generations of which only the record is left to :func:`remove`.
+    The content goes ``retire_after_seconds`` after retirement, and once more after ``zombie_after_seconds``,
+    when no task that could still write there can be alive.
     """
     now = client.time()[0]
     named = _named(generations, pointer)
     unlinked = 0
-    removed: list[Generation] = []
+    due: list[Generation] = []
     for generation in generations:
         if generation.state not in ("failed", "retired") or generation.id in named:
             continue
@@ -46,33 +46,36 @@ def sweep_model(
             scripts.run(client, "mark_swept", [record])
         elif generation.swept and age_seconds >= zombie_after_seconds:
             unlinked += _unlink(client, _content(keys, generation))
-            client.zrem(keys.generations(generation.model), generation.id)
-            unlinked += client.unlink(record)
-            removed.append(generation)
-    return unlinked, removed
+            due.append(generation)
+    return unlinked, due
 
 
 @store_errors()
-def drop_unused(
+def remove(
     client: redis.Redis,
     keys: Keys,
-    removed: Iterable[Generation],
+    due: Iterable[Generation],
     kept: Iterable[Generation],
     *,
     unused_after_seconds: float,
 ) -> int:
-    """Drop catalogues and neighbour artifacts that only removed generations named; returns the keys unlinked.
+    """Remove records, after the catalogues and neighbour artifacts that they alone named.
 
-    One that was put less than ``unused_after_seconds`` ago stays: a run may be about to name it.
+    What was put less than ``unused_after_seconds`` ago stays, for a run may be about to name it, and the
+    record stays with it until a later sweep. Returns the keys unlinked.
     """
     needed = _blobs(keys, kept)
     now, _ = client.time()
     blobs = Blobs(client)
     unlinked = 0
-    for name, part_key in _blobs(keys, removed).items():
-        stored_at = None if name in needed else blobs.stored_at(part_key)
-        if stored_at is not None and now - stored_at >= unused_after_seconds:
-            unlinked += blobs.drop(part_key)
+    for generation in due:
+        unused = [part for name, part in _blobs(keys, [generation]).items() if name not in needed]
+        put_at = [blobs.stored_at(part) or 0 for part in unused]
+        if any(now - moment < unused_after_seconds for moment in put_at):
+            continue
+        unlinked += sum(blobs.drop(part) for part in unused)
+        client.zrem(keys.generations(generation.model), generation.id)
+        unlinked += client.unlink(keys.generation(generation.model, generation.id))
     return unlinked
 
 

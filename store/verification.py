@@ -30,7 +30,7 @@ def verify_content(client: redis.Redis, keys: Keys, generation: Generation) -> s
     if not generation.n_buckets:
         return ""
     _expect(generation, "users reported by its chunks", generation.users_written, generation.n_users)
-    counted = count_users(client, keys, model, name, generation.n_buckets)
+    counted = count_users(client, keys, model, name, range(generation.n_buckets))
     _expect(generation, "users in its buckets", counted, generation.n_users)
     step = max(1, generation.n_buckets // SAMPLED_BUCKETS)
     return check_encoding(client, keys, model, name, range(0, generation.n_buckets, step))

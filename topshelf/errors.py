@@ -13,7 +13,7 @@ TopshelfError
     GenerationNotFound · GenerationIncomplete · FenceLost · ModelOnHold · NothingToRollBack
     BlobNotFound · LockHeld · EventsFull · JobNotFound
   JobError
-    JobCancelled · JobFailed
+    JobCancelled · JobFailed · ChunkTaken
   TrackerError
     TrackerUnavailable
   ServiceError
@@ -166,7 +166,7 @@ class UnsuitableServer(StoreError):
 
 
 class NotEnoughRoom(StoreError):
-    """Raised when a new generation would not fit below ``maxmemory``, or does not while it is written."""
+    """Raised when a generation does not fit below ``maxmemory``, or Redis is full and takes no more."""
 
     key = "not_enough_room"
 
@@ -241,6 +241,12 @@ class JobFailed(JobError):
     """Raised to somebody who waits for a job that failed; names the job and its log."""
 
     key = "job_failed"
+
+
+class ChunkTaken(JobError):
+    """Raised inside a chunk's task when there is nothing left to do: it is done, or its generation closed."""
+
+    key = "chunk_taken"
 
 
 class TrackerError(TopshelfError):

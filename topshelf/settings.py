@@ -9,7 +9,7 @@ import os
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
@@ -99,6 +99,15 @@ class Settings(BaseModel):
         2, ge=1, le=32, description="connections a worker process writes rows over"
     )
     chunk_users: int = Field(10_000, ge=1, description="users scored by one precompute task")
+    chunk_queue: Literal["", "gpu", "cpu", "io"] = Field(
+        "", description="queue of every precompute task; where empty, the one its model is trained in"
+    )
+    memory_high_water: float = Field(
+        0.9, gt=0, le=1, description="share of the serving Redis's maxmemory above which precompute waits"
+    )
+    room_wait_seconds: float = Field(
+        1800, ge=0, description="how long precompute waits for room in Redis before its job fails"
+    )
     recent_ttl_seconds: int = Field(30 * 86_400, ge=60, description="how long a user's recent items are kept")
     events_limit: int = Field(
         5_000_000, ge=1, description="undrained events above which POST /events answers 503"

@@ -12,6 +12,7 @@ from celery import Celery
 
 from store.dispatch import broker_options
 from topshelf.settings import Settings
+from workers import transport
 from workers.dispatch import SYNC_TASK, Dispatcher
 from workers.runtime import Runtime
 from workers.schedule import beat_schedule
@@ -52,6 +53,7 @@ class TopshelfCelery(Celery):  # type: ignore[misc]  # celery has no types
 
 def create_app(settings: Settings) -> TopshelfCelery:
     """Build the app for a worker, beat, Flower or a client that sends tasks."""
+    transport.install()
     app = TopshelfCelery("topshelf")
     app.settings = settings
     app.conf.update(_configuration(settings))

@@ -1,6 +1,7 @@
 """Sending a job's stages and chunks to their queues, and asking how much waits there."""
 
 import contextlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,10 +33,18 @@ class Dispatcher:
         """Send one stage of a job."""
         self.app.send_task(TASK_OF_STAGE[stage], args=[job.id], queue=queue_of(job.model, stage))
 
-    def chunk(self, job: Job, generation: str, chunk: int) -> None:
-        """Send one chunk of a generation, a range of buckets, for any worker."""
-        queue = queue_of(job.model, "precompute_chunk")
-        self.app.send_task(CHUNK_TASK, args=[job.id, generation, chunk], queue=queue)
+    def chunks(self, job: Job, generation: str, chunks: Iterable[int]) -> None:
+        """Send chunks of a generation, ranges of buckets, for any worker; over one connection."""
+        queue = self.chunk_queue(job.model)
+        with self.app.producer_pool.acquire(block=True) as producer:
+            for chunk in chunks:
+                self.app.send_task(
+                    CHUNK_TASK, args=[job.id, generation, chunk], queue=queue, producer=producer
+                )
+
+    def chunk_queue(self, model: str) -> str:
+        """The queue of a model's chunks: the one set for all, else the one the model is trained in."""
+        return self.app.settings.chunk_queue or queue_of(model, "train")
 
     def sync_runs(self) -> None:
         """Have the trackers told of the runs soon; beat does so anyway, so a lost message does no harm."""

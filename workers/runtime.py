@@ -53,6 +53,15 @@ class Runtime:
     def generations(self) -> Generations:
         return Generations(self.serving, self.keys)
 
+    def sweep(self) -> None:
+        """Unlink what is due of every model's old generations."""
+        for model in self.generations.models():
+            self.generations.sweep(
+                model,
+                retire_after_seconds=self.settings.retire_after_seconds,
+                zombie_after_seconds=self.settings.task_limit_seconds,
+            )
+
     @cached_property
     def lock(self) -> ModelLock:
         return ModelLock(self.serving, self.keys)

@@ -20,6 +20,8 @@ from workers.runtime import Runtime
 log = logging.getLogger(__name__)
 
 REPORT_EVERY_SECONDS = 0.5
+MAX_ATTEMPTS = 5
+"""How often a stage or a chunk is begun before its job fails."""
 STAGE_SHARES = {"train": 3.0, "evaluate": 3.0, "precompute": 3.0, "publish": 1.0}
 
 
@@ -107,8 +109,8 @@ def end_job(runtime: Runtime, job_id: str, state: FinalState, error: Exception |
     if error is not None:
         key = error.key if isinstance(error, TopshelfError) else "unexpected_error"
         described = {"error_key": key, "error_message": str(error) or type(error).__name__}
-        if job.generation:
-            runtime.generations.fail(job.model, job.generation, str(error))
+        if job.fence:
+            runtime.generations.fail(job.model, str(job.fence), str(error))
     if job.kind != "precompute":
         reason = f"{type(error).__name__}: {error}" if error is not None else ""
         runtime.runs.log(job_id).end(state, reason)

@@ -7,6 +7,8 @@ end
 if state == 'succeeded' or state == 'failed' or state == 'cancelled' then
   return 0
 end
+-- First of all: a full server refuses a script's first write unless that only deletes.
+redis.call('HDEL', KEYS[1], 'updated_epoch')
 local time = redis.call('TIME')
 redis.call('HSET', KEYS[1], 'updated', ARGV[1],
   'updated_epoch', string.format('%.3f', time[1] + time[2] / 1e6), unpack(ARGV, 2))

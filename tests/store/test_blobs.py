@@ -121,3 +121,11 @@ def test_a_folder_that_cannot_be_written_is_an_error_of_ours(neighbours: Neighbo
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(StoreError, match="cannot be written"):
         neighbours.fetch(tmp_path / "file" / "a1")
+
+
+def test_parts_whose_index_was_never_written_are_dropped(client: redis.Redis, keys: Keys) -> None:
+    store = Blobs(client)
+    store.put(lambda part: keys.knn("a", part), {"one": b"1", "two": b"2"})
+    client.delete(keys.knn("a", 0))
+    assert store.drop(lambda part: keys.knn("a", part)) == 2
+    assert not list(client.scan_iter(f"{keys.prefix}*"))

@@ -50,10 +50,24 @@ class WorkerProcess:
                 start_new_session=True,
             )
 
+    @property
+    def alive(self) -> bool:
+        return self._process.poll() is None
+
     def kill(self) -> None:
         """``kill -9`` of the worker and its children."""
         os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
+
+    def kill_main(self) -> None:
+        """``kill -9`` of the process that feeds the others; they notice and leave."""
+        self._process.kill()
+        self._process.wait()
+
+    def children(self) -> list[int]:
+        """Process ids of those that run the tasks."""
+        pid = self._process.pid
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
     def stop(self) -> None:
         if self._process.poll() is None:

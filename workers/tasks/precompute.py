@@ -2,10 +2,12 @@
 
 import logging
 import tempfile
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
+from knn.neighbours import NeighbourIndex
 from models.segments import SEGMENT_ITEMS
 from store.allocation import FieldBytes, Server
 from store.buckets import buckets_per_chunk, chunk_count, chunk_ranges
@@ -14,20 +16,30 @@ from store.compactness import read_limits
 from store.connection import allocator_of, check_room, check_serving_server
 from store.generations import Generation
 from store.jobs import Job
+from store.pace import read_pace
 from store.packing import pack_rows
 from store.rows import RowShape
 from store.sizing import generation_bytes
 from store.user_buckets import choose_bucket_count
-from topshelf.errors import JobCancelled, JobNotFound, StoreUnavailable, TopshelfError
+from topshelf.errors import (
+    ChunkTaken,
+    GenerationNotFound,
+    JobCancelled,
+    JobNotFound,
+    NotEnoughRoom,
+    StoreUnavailable,
+    TopshelfError,
+)
 from workers.dispatch import Dispatcher
 from workers.loading import Shelf, load_buckets, load_shelf, user_keys
+from workers.progress import pace_message
+from workers.room import Room
 from workers.runtime import Runtime
 from workers.scoring import has_user_rows, write_chunk
 from workers.stage import Stage, end_job, go_on, kept_alive, lock_seconds, overall, run_stage
 
 log = logging.getLogger(__name__)
 
-MAX_ATTEMPTS = 5
 SAMPLED_IDS = 1_000
 """User ids looked at to tell how many bytes one takes."""
 
@@ -56,39 +68,65 @@ def precompute_chunk(
             job,
             lambda: generations.renew_chunk(job.model, generation_id, chunk, lease_seconds=lease_seconds),
         ):
-            users = _score_chunk(runtime, job, generations.get(job.model, generation_id), chunk)
+            users = _write_when_there_is_room(runtime, job, generation_id, chunk)
         _close_chunk(runtime, dispatch, job, generations.finish_chunk(job.model, generation_id, chunk, users))
+    except ChunkTaken as taken:
+        log.info("generation %s of %s: %s", generation_id, job.model, taken)
     except JobCancelled as cancelled:
         end_job(runtime, job_id, "cancelled", cancelled)
-    except (StoreUnavailable, JobNotFound):
+    except (StoreUnavailable, JobNotFound, GenerationNotFound):
         raise
     except TopshelfError as error:
         end_job(runtime, job_id, "failed", error)
 
 
-def _score_chunk(runtime: Runtime, job: Job, generation: Generation, chunk: int) -> int:
+def _write_when_there_is_room(runtime: Runtime, job: Job, generation_id: str, chunk: int) -> int:
+    """Score and write a chunk, from its start again where a full server refused a part; returns its users."""
+    check = partial(_check_wanted, runtime, job, generation_id, chunk)
+    room = Room(runtime, job.id, check)
+
+    def between_blocks() -> None:
+        check()
+        room.wait()
+
+    generation = runtime.generations.get(job.model, generation_id)
     shelf = load_shelf(runtime, generation.artifact)
     buckets = load_buckets(runtime, generation.dataset, generation.n_buckets)
-
-    def stop_if_cancelled() -> None:
-        if runtime.jobs.is_cancelling(job.id):
-            raise JobCancelled(f"job {job.id} was cancelled during precompute")
-
     chunks = chunk_ranges(generation.n_buckets, generation.buckets_per_chunk)
-    return write_chunk(runtime, generation, shelf, buckets, chunks[chunk], stop_if_cancelled)
+    room.wait()
+    while True:
+        try:
+            return write_chunk(runtime, generation, shelf, buckets, chunks[chunk], between_blocks)
+        except NotEnoughRoom as full:
+            log.info("generation %s of %s, chunk %d: %s", generation_id, job.model, chunk, full)
+            room.refused()
+
+
+def _check_wanted(runtime: Runtime, job: Job, generation_id: str, chunk: int) -> None:
+    """Whether a chunk is still to be written; keeps its lease.
+
+    Raises:
+        JobCancelled: somebody asked for the job to be cancelled, or it is over.
+        ChunkTaken: the chunk is done, or its generation was given up.
+    """
+    if runtime.jobs.is_cancelling(job.id):
+        raise JobCancelled(f"job {job.id} was cancelled during precompute")
+    if not runtime.generations.renew_chunk(
+        job.model, generation_id, chunk, lease_seconds=runtime.settings.lease_seconds
+    ):
+        raise ChunkTaken(f"chunk {chunk} is done, or its generation was given up")
 
 
 def _close_chunk(runtime: Runtime, dispatch: Dispatcher, job: Job, remaining: int) -> None:
-    generation = runtime.generations.get(job.model, job.generation)
+    pace = read_pace(runtime.serving, runtime.keys, job.model, job.generation)
     runtime.lock.renew(job.model, job.id, lock_seconds(runtime))
+    message = pace_message(pace)
     if remaining == 0:
+        log.info("generation %s of %s is filled: %s", job.generation, job.model, message)
         go_on(runtime, dispatch, job.id, "precompute")
         return
-    runtime.jobs.update(
-        job.id,
-        progress=overall(job, "precompute", 1 - remaining / generation.n_chunks),
-        message=f"{generation.users_written:,} of {generation.n_users:,} users",
-    )
+    share = pace.users_written / max(1, pace.n_users)
+    runtime.jobs.update(job.id, progress=overall(job, "precompute", share), message=message)
 
 
 def _open_generation(stage: Stage, dispatch: Dispatcher) -> bool:
@@ -97,29 +135,47 @@ def _open_generation(stage: Stage, dispatch: Dispatcher) -> bool:
     if not generation.n_chunks:
         return True
     runtime.jobs.update(job.id, message=f"{generation.n_users:,} users in {generation.n_chunks} chunks")
-    for chunk, attempts in runtime.generations.stalled_chunks(job.model, generation.id):
-        log.debug("generation %s: chunk %d is sent (attempt %d)", generation.id, chunk, attempts + 1)
-        dispatch.chunk(job, generation.id, chunk)
+    chunks = [stalled.chunk for stalled in runtime.generations.stalled_chunks(job.model, generation.id)]
+    dispatch.chunks(job, generation.id, chunks)
+    log.info("generation %s of %s: %d chunks are sent", generation.id, job.model, len(chunks))
     return False
 
 
 def _generation_of(stage: Stage) -> Generation:
-    """The generation a job fills: the one it opened before, or a new one."""
+    """The generation a job fills: the one it opened before, or a new one.
+
+    The job names a generation only once all that its chunks and readers need stands in Redis. Its record
+    comes before all that, so that nothing is left that no record names, wherever this is cut off.
+    """
     runtime, job = stage.runtime, stage.job
     if job.generation:
         return runtime.generations.get(job.model, job.generation)
     stage.report(0.0, "opening a generation")
     check_serving_server(runtime.serving)
     shelf = load_shelf(runtime, job.artifact)
+    neighbours = shelf.model.neighbours()
+    generation = _begun_before(runtime, job) or _create_generation(
+        runtime, job, shelf, knn=shelf.manifest.id if neighbours is not None else ""
+    )
     _write_catalog(runtime, shelf)
-    knn = _write_neighbours(runtime, shelf)
-    generation = _create_generation(runtime, job, shelf, knn)
+    if neighbours is not None:
+        _write_neighbours(runtime, generation.knn, neighbours)
     if generation.layout == "segments":
         segments = shelf.model.segments(SEGMENT_ITEMS)
         rows = pack_rows(segments.ranking.items, generation.id_width).tolist()
         runtime.generations.write_segments(job.model, generation.id, rows, segments.labels)
-    runtime.jobs.update(job.id, generation=generation.id, fence=generation.fence)
+    runtime.jobs.update(job.id, generation=generation.id)
     return generation
+
+
+def _begun_before(runtime: Runtime, job: Job) -> Generation | None:
+    """The generation an earlier attempt of the stage created; None where there is none, or Redis lost it."""
+    if not job.fence:
+        return None
+    try:
+        return runtime.generations.get(job.model, str(job.fence))
+    except GenerationNotFound:
+        return None
 
 
 def _create_generation(runtime: Runtime, job: Job, shelf: Shelf, knn: str) -> Generation:
@@ -128,9 +184,11 @@ def _create_generation(runtime: Runtime, job: Job, shelf: Shelf, knn: str) -> Ge
     row = RowShape.of(shelf.model.layout, manifest.n_items, settings.k_store, scores=settings.store_scores)
     per_chunk = buckets_per_chunk(settings.chunk_users, settings.users_per_bucket)
     n_buckets = _n_buckets(runtime, shelf, row, per_chunk) if n_users else 0
+    fence = runtime.generations.next_fence(job.model, above=job.fence)
+    runtime.jobs.update(job.id, fence=fence)
     return runtime.generations.create(
         job.model,
-        fence=runtime.generations.next_fence(job.model),
+        fence=fence,
         layout=shelf.model.layout,
         dataset=manifest.version,
         artifact=job.artifact,
@@ -160,7 +218,7 @@ def _n_buckets(runtime: Runtime, shelf: Shelf, row: RowShape, per_chunk: int) ->
     field = FieldBytes.of(sample.tolist())
     n_chunks = chunk_count(n_buckets, per_chunk)
     needed = generation_bytes(len(keys), n_buckets, n_chunks, field, row, server=server)
-    check_room(runtime.serving, needed.total)
+    check_room(runtime.serving, needed.total, high_water=runtime.settings.memory_high_water)
     return n_buckets
 
 
@@ -178,14 +236,8 @@ def _write_catalog(runtime: Runtime, shelf: Shelf) -> None:
     )
 
 
-def _write_neighbours(runtime: Runtime, shelf: Shelf) -> str:
-    """Put a model's neighbours into the store; returns the artifact they are kept under, "" without any."""
-    index = shelf.model.neighbours()
-    if index is None:
-        return ""
-    artifact = shelf.manifest.id
+def _write_neighbours(runtime: Runtime, artifact: str, neighbours: NeighbourIndex) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        index.save(Path(folder))
+        neighbours.save(Path(folder))
         files = {path.name: path.read_bytes() for path in Path(folder).iterdir()}
     runtime.blobs.put(lambda part: runtime.keys.knn(artifact, part), files)
-    return artifact

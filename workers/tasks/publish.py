@@ -1,7 +1,11 @@
 """Stage publish: verify a whole generation, compare a sample with the model, flip the pointer."""
 
+import logging
+
 import numpy as np
 
+from store.generations import Generation
+from store.repair import reopen_lost_chunks
 from store.rows import unpack_row
 from store.stocked import read_rows
 from topshelf.errors import GenerationIncomplete
@@ -9,22 +13,28 @@ from workers.dispatch import Dispatcher
 from workers.loading import load_shelf
 from workers.runtime import Runtime
 from workers.scoring import score_users
-from workers.stage import Stage, run_stage
+from workers.stage import MAX_ATTEMPTS, Stage, run_stage
+
+log = logging.getLogger(__name__)
 
 SAMPLE_USERS = 64
 
 
 def publish(runtime: Runtime, dispatch: Dispatcher, job_id: str) -> None:
     """Publish a job's generation; refused when a later run has overtaken it or a rollback holds the model."""
-    run_stage(runtime, dispatch, job_id, "publish", _publish)
+    run_stage(runtime, dispatch, job_id, "publish", lambda stage: _publish(stage, dispatch))
 
 
-def _publish(stage: Stage) -> bool:
+def _publish(stage: Stage, dispatch: Dispatcher) -> bool:
     runtime, job = stage.runtime, stage.job
     stage.report(0.0, "verifying")
     generation = runtime.generations.get(job.model, job.generation)
     if generation.state in {"building", "ready"}:
-        runtime.generations.verify(job.model, generation.id)
+        try:
+            runtime.generations.verify(job.model, generation.id)
+        except GenerationIncomplete as incomplete:
+            _write_lost_chunks(stage, dispatch, generation, incomplete)
+            return False
         compare_sample(runtime, job.model, generation.id)
         runtime.generations.publish(job.model, generation.id, generation.fence)
     published = runtime.generations.get(job.model, generation.id)
@@ -35,6 +45,23 @@ def _publish(stage: Stage) -> bool:
         result={"generation": published.id, "users": published.n_users, "replaces": published.replaces},
     )
     return True
+
+
+def _write_lost_chunks(
+    stage: Stage, dispatch: Dispatcher, generation: Generation, incomplete: GenerationIncomplete
+) -> None:
+    """Go back to precompute for the chunks a killed server lost.
+
+    Raises:
+        GenerationIncomplete: there are none, or one of them was written as often as it may be.
+    """
+    runtime, job = stage.runtime, stage.job
+    lost = reopen_lost_chunks(runtime.serving, runtime.keys, generation)
+    if not lost or max(lost.values()) >= MAX_ATTEMPTS:
+        raise incomplete
+    log.warning("job %s: %s; %d chunks are written again", job.id, incomplete, len(lost))
+    if runtime.jobs.advance(job.id, "publish", "precompute"):
+        dispatch.stage(job, "precompute")
 
 
 def compare_sample(runtime: Runtime, model: str, generation_id: str) -> None:

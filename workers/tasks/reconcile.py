@@ -1,6 +1,7 @@
 """The reconciler: finds work whose worker or message is gone and sends it again; sweeps old generations.
 
-A message is sent again only while nothing waits in its queue: what is merely queued is never doubled.
+A message is sent again only while nothing waits in its queue: what is merely queued is never doubled. A chunk
+whose lease ran out was taken from its queue, so that it is sent again at once.
 """
 
 import logging
@@ -9,25 +10,20 @@ from store.jobs import Job
 from topshelf.errors import GenerationNotFound, JobCancelled, JobFailed
 from workers.dispatch import Dispatcher, queue_of
 from workers.runtime import Runtime
-from workers.stage import end_job, go_on, lock_seconds
+from workers.stage import MAX_ATTEMPTS, end_job, go_on, lock_seconds
 
 log = logging.getLogger(__name__)
-
-MAX_ATTEMPTS = 5
 
 
 def reconcile(runtime: Runtime, dispatch: Dispatcher) -> None:
     """Look after every job that is not over, then after every model's old generations."""
     for job in runtime.jobs.active():
         runtime.lock.renew(job.model, job.id, lock_seconds(runtime))
-    for job in runtime.jobs.stalled():
-        _mend(runtime, dispatch, job)
-    for model in runtime.generations.models():
-        runtime.generations.sweep(
-            model,
-            retire_after_seconds=runtime.settings.retire_after_seconds,
-            zombie_after_seconds=runtime.settings.task_limit_seconds,
-        )
+        if runtime.jobs.is_stalled(job):
+            _mend(runtime, dispatch, job)
+        elif job.state == "running" and job.stage == "precompute" and job.generation:
+            _mend_chunks(runtime, dispatch, job)
+    runtime.sweep()
 
 
 def _mend(runtime: Runtime, dispatch: Dispatcher, job: Job) -> None:
@@ -38,7 +34,7 @@ def _mend(runtime: Runtime, dispatch: Dispatcher, job: Job) -> None:
             log.warning("job %s: its first message is gone, sent again", job.id)
             dispatch.start(job.id)
     elif job.stage == "precompute" and job.generation:
-        _mend_chunks(runtime, dispatch, job)
+        _mend_generation(runtime, dispatch, job)
     elif job.attempts >= MAX_ATTEMPTS:
         end_job(
             runtime,
@@ -51,28 +47,42 @@ def _mend(runtime: Runtime, dispatch: Dispatcher, job: Job) -> None:
         dispatch.stage(job, job.stage)
 
 
-def _mend_chunks(runtime: Runtime, dispatch: Dispatcher, job: Job) -> None:
+def _mend_generation(runtime: Runtime, dispatch: Dispatcher, job: Job) -> None:
+    """Go on with a job that was silent for a lease while its generation is filled."""
     try:
         generation = runtime.generations.get(job.model, job.generation)
-    except GenerationNotFound as error:
-        end_job(runtime, job.id, "failed", error)
+    except GenerationNotFound:
+        log.warning("job %s: Redis lost generation %s, another is opened", job.id, job.generation)
+        runtime.jobs.update(job.id, generation="")
+        dispatch.stage(job, job.stage)
         return
-    if generation.state != "building":
-        end_job(
-            runtime, job.id, "failed", JobFailed(generation.error or f"the generation is {generation.state}")
-        )
-        return
-    if generation.chunks_done == generation.n_chunks:
+    if generation.state == "building" and generation.chunks_done < generation.n_chunks:
+        _mend_chunks(runtime, dispatch, job)
+    elif generation.state in {"building", "ready", "live"}:
         go_on(runtime, dispatch, job.id, "precompute")
-        return
-    stalled = runtime.generations.stalled_chunks(
-        job.model, generation.id, idle_seconds=runtime.settings.lease_seconds
-    )
-    worn_out = [chunk for chunk, attempts in stalled if attempts >= MAX_ATTEMPTS]
-    if worn_out:
-        reason = f"chunk {worn_out[0]} was tried {MAX_ATTEMPTS} times and never ended"
+    else:
+        reason = generation.error or f"the generation is {generation.state}"
         end_job(runtime, job.id, "failed", JobFailed(reason))
-    elif stalled and not dispatch.waiting(queue_of(job.model, "precompute_chunk")):
-        log.warning("job %s: %d chunks went silent, sent again", job.id, len(stalled))
-        for chunk, _ in stalled:
-            dispatch.chunk(job, generation.id, chunk)
+
+
+def _mend_chunks(runtime: Runtime, dispatch: Dispatcher, job: Job) -> None:
+    """Send again the chunks whose worker died, at once, and those whose message must be gone."""
+    stalled = runtime.generations.stalled_chunks(
+        job.model, job.generation, idle_seconds=runtime.settings.lease_seconds
+    )
+    worn_out = [chunk.chunk for chunk in stalled if chunk.attempts >= MAX_ATTEMPTS]
+    if worn_out:
+        reason = f"chunk {worn_out[0]} was tried {MAX_ATTEMPTS} times and never ended; see the worker's log"
+        end_job(runtime, job.id, "failed", JobFailed(reason))
+        return
+    lost = [
+        chunk.chunk
+        for chunk in stalled
+        if chunk.expired and runtime.generations.release_chunk(job.model, job.generation, chunk.chunk)
+    ]
+    unclaimed = [chunk.chunk for chunk in stalled if not chunk.expired]
+    if unclaimed and not dispatch.waiting(dispatch.chunk_queue(job.model)):
+        lost += unclaimed
+    if lost:
+        log.warning("job %s: %d chunks went silent, sent again", job.id, len(lost))
+        dispatch.chunks(job, job.generation, lost)

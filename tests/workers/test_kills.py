@@ -1,0 +1,194 @@
+"""``kill -9`` of workers and of Redis while lists are made: the lists are those of a run left in peace.
+
+The few kills of the whole suite are the first of ``make test-kills``, which makes twenty.
+"""
+
+import contextlib
+import os
+import random
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from kombu.exceptions import OperationalError
+
+from store.embedded import EmbeddedRedis, free_port
+from tests.workers.conftest import PATIENCE_SECONDS, WorkerProcess
+from tests.workers.filling import live_rows, taste_dataset
+from topshelf.errors import StoreUnavailable
+from topshelf.settings import Settings
+from workers.celery_app import create_app
+from workers.dispatch import Dispatcher
+from workers.runtime import Runtime
+from workers.tasks.nightly import start_pipelines
+from workers.tasks.reconcile import reconcile
+
+MODELS = ("item_knn", "als")
+N_USERS = 6_000
+LONGEST_DELAY_SECONDS = 2.5
+KILLS_PER_RUN = 4
+
+Rows = dict[str, list[bytes | None]]
+
+
+class Shop:
+    """A dataset, two models, one or two Redis servers to be killed, and workers to be killed."""
+
+    def __init__(self, folder: Path, *, servers: int = 1, server: Path | None = None) -> None:
+        self.servers = [
+            EmbeddedRedis(folder / f"redis{number}", port=free_port(), server=server).start()
+            for number in range(servers)
+        ]
+        self.settings = Settings.from_environment(
+            {},
+            data_dir=folder / "data",
+            cache_dir=folder / "cache",
+            serving_url=self.servers[0].url,
+            durable_url=self.servers[-1].url,
+            users_per_bucket=10,
+            chunk_users=20,
+            lease_seconds=2,
+            worker_processes=2,
+            threads=1,
+            trackers=(),
+        )
+        self.runtime = Runtime(self.settings)
+        self.app = create_app(self.settings)
+        self.dispatcher = Dispatcher(self.app)
+        self.dataset = taste_dataset(self.runtime, N_USERS)
+        self.worker = WorkerProcess(self.settings, "worker")
+        self.kills = 0
+
+    def close(self) -> None:
+        self.worker.stop()
+        self.app.close()
+        for server in self.servers:
+            server.stop()
+
+    def run(self, name: str, disturb: Callable[[list[str]], None] = lambda _: None) -> Rows:
+        """Train, stock and publish every model; the rows readers get in the end."""
+        job_ids = start_pipelines(
+            self.runtime, self.dispatcher, run=name, models=MODELS, dataset=self.dataset.version
+        )
+        disturb(job_ids)
+        self.until(lambda: self.over(job_ids), f"{name} over")
+        jobs = [self.runtime.jobs.get(job_id) for job_id in job_ids]
+        assert [job.state for job in jobs] == ["succeeded"] * len(jobs), [job.error for job in jobs]
+        return {model: live_rows(self.runtime, model, self.dataset) for model in MODELS}
+
+    def over(self, job_ids: list[str]) -> bool:
+        return all(self.runtime.jobs.get(job_id).over for job_id in job_ids)
+
+    def until(self, condition: Callable[[], bool], what: str, seconds: float = 4 * PATIENCE_SECONDS) -> None:
+        """Look after the jobs as beat has it done, until a condition holds."""
+        deadline = time.monotonic() + seconds
+        while True:
+            # A server that is away fails this turn of the reconciler, like any.
+            with contextlib.suppress(StoreUnavailable, OperationalError):
+                reconcile(self.runtime, self.dispatcher)
+                if condition():
+                    return
+            if time.monotonic() > deadline:
+                pytest.fail(f"{what}: not within {seconds:g} s; see {self.worker.log}")
+            time.sleep(0.05)
+
+    def signs_of_life(self, job_ids: list[str]) -> list[object]:
+        jobs = [self.runtime.jobs.get(job_id) for job_id in job_ids]
+        return [(job.stage, job.attempts, job.updated_epoch, job.lease_until) for job in jobs]
+
+    def kill_worker(self, job_ids: list[str], chance: random.Random) -> None:
+        """Kill a worker that is at work, a random moment after its first sign of life; start another."""
+        before = self.signs_of_life(job_ids)
+        self.until(lambda: self.signs_of_life(job_ids) != before or self.over(job_ids), "work under way")
+        moment = time.monotonic() + chance.uniform(0, LONGEST_DELAY_SECONDS)
+        self.until(lambda: time.monotonic() >= moment, "the moment come")
+        if self.over(job_ids):
+            return
+        self.kills += 1
+        way = chance.choice(("all", "one", "main"))
+        if way == "one":
+            os.kill(chance.choice(self.worker.children()), signal.SIGKILL)
+            return
+        self.worker.kill() if way == "all" else self.worker.kill_main()
+        self.worker = WorkerProcess(self.settings, "worker")
+
+    def kill_redis(self, job_ids: list[str], server: EmbeddedRedis) -> None:
+        """Kill a server once a third of a model's chunks are written; start it anew on its files."""
+        self.until(lambda: self._share_written(MODELS[-1], job_ids) > 1 / 3, "chunks under way")
+        assert not self.over(job_ids)
+        os.kill(server.pid, signal.SIGKILL)
+        self.kills += 1
+        server.stop()
+        server.start()
+
+    def _share_written(self, model: str, job_ids: list[str]) -> float:
+        [job] = [job for job in map(self.runtime.jobs.get, job_ids) if job.model == model]
+        if not job.generation:
+            return 0.0
+        generation = self.runtime.generations.get(model, job.generation)
+        return generation.chunks_done / generation.n_chunks
+
+
+OpenShop = Callable[..., Shop]
+
+
+@pytest.fixture
+def open_shop(tmp_path: Path, redis_binary: Path | None) -> Iterator[OpenShop]:
+    opened: list[Shop] = []
+
+    def open_one(servers: int = 1) -> Shop:
+        opened.append(Shop(tmp_path, servers=servers, server=redis_binary))
+        return opened[-1]
+
+    yield open_one
+    for shop in opened:
+        shop.close()
+
+
+def complete(rows: Rows) -> bool:
+    return all(len(of_model) == N_USERS and None not in of_model for of_model in rows.values())
+
+
+def survives_kills(shop: Shop, kills: int, seed: int) -> None:
+    """Kill workers that often, in as many runs as it takes; every run must end with the same lists."""
+    expected = shop.run("undisturbed")
+    assert complete(expected)
+    chance = random.Random(seed)
+    run = 0
+    while shop.kills < kills:
+        run += 1
+
+        def disturb(job_ids: list[str]) -> None:
+            for _ in range(min(KILLS_PER_RUN, kills - shop.kills)):
+                shop.kill_worker(job_ids, chance)
+
+        assert shop.run(f"disturbed-{run}", disturb) == expected
+
+
+def survives_redis(shop: Shop, killed: int) -> None:
+    expected = shop.run("undisturbed")
+    assert complete(expected)
+    assert shop.run("killed", lambda job_ids: shop.kill_redis(job_ids, shop.servers[killed])) == expected
+
+
+def test_two_kills_of_workers_leave_the_same_lists(open_shop: OpenShop) -> None:
+    survives_kills(open_shop(), kills=2, seed=5)
+
+
+def test_a_kill_of_redis_leaves_the_same_lists(open_shop: OpenShop) -> None:
+    survives_redis(open_shop(), killed=0)
+
+
+@pytest.mark.kills
+@pytest.mark.timeout(1_800)
+def test_twenty_kills_of_workers_leave_the_same_lists(open_shop: OpenShop) -> None:
+    survives_kills(open_shop(), kills=20, seed=5)
+
+
+@pytest.mark.kills
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("killed", [0, 1], ids=["serving", "durable"])
+def test_a_kill_of_one_of_two_servers_leaves_the_same_lists(open_shop: OpenShop, killed: int) -> None:
+    survives_redis(open_shop(servers=2), killed=killed)
