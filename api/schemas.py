@@ -171,7 +171,7 @@ class LiveModelAnswer(BaseModel):
         description="live generation, `base[:delta]`; null when nothing was published"
     )
     state: str | None
-    age_seconds: float | None = Field(description="since it was published")
+    age_seconds: float | None = Field(description="since the base was published")
     dataset: str | None
     artifact: str | None
     n_users: int | None
@@ -207,6 +207,12 @@ class GenerationAnswer(BaseModel):
     published: str
     replaces: str
     error: str
+    base: str = Field(description="of a delta, the generation it lies over; empty for a base")
+    histories: str = Field(description="dataset version its users and their histories come from")
+    overlap: float | None = Field(
+        description="mean share of a list kept of what it replaced; null where that was nothing"
+    )
+    changed: float | None = Field(description="share of the users compared who have another list")
 
 
 class GenerationsAnswer(BaseModel):

@@ -79,13 +79,19 @@ class Shop:
         shift: int = 0,
         dataset: str = "d1",
         knn: str = "",
+        base: str = "",
     ) -> Generation:
-        """A generation with one list a user, live."""
+        """A generation with one list a user, live; a delta where it names its base."""
         lists = rows if rows is not None else {user: row_of(user, shift) for user in USERS}
-        generation = self._create(model, "users", len(lists), dataset, knn)
+        generation = self._create(model, "users", len(lists), dataset, knn, base)
         packed = pack_rows(_padded(list(lists.values())), generation.id_width)
         self._write(generation, dict(zip(lists, packed, strict=True)))
         return self._publish(generation)
+
+    def publish_delta(self, base: Generation, users: Sequence[int], *, shift: int) -> Generation:
+        """Newer lists of some users, live over ``base``."""
+        rows: dict[Id, Sequence[int]] = {user: row_of(user, shift) for user in users}
+        return self.publish_lists(base.model, rows, dataset=base.dataset, base=base.id)
 
     def publish_popular(self, *, dataset: str = "d1") -> Generation:
         """The list of everybody, live as ``popular``."""
@@ -135,7 +141,9 @@ class Shop:
         """A generation that is being built."""
         return self._create(model, "users", 8, "d1")
 
-    def _create(self, model: str, layout: str, n_users: int, dataset: str, knn: str = "") -> Generation:
+    def _create(
+        self, model: str, layout: str, n_users: int, dataset: str, knn: str = "", base: str = ""
+    ) -> Generation:
         return self.generations.create(
             model,
             fence=self.generations.next_fence(model),
@@ -149,6 +157,8 @@ class Shop:
             buckets_per_chunk=4,
             k_store=K_STORE,
             cut_off="2026-01-01T00:00:00+00:00",
+            base=base,
+            newer="d2" if base else "",
         )
 
     def _write(self, generation: Generation, row_of_user: Mapping[Id, bytes]) -> None:
