@@ -17,7 +17,15 @@ from models.ranking import Floats, Ranking, Vectors, rank_scores, rank_vectors
 from models.segments import Segments
 from models.space import Dimension
 from models.threads import blas_threads
-from topshelf.errors import EmptyData, InvalidConfig, InvalidId, ModelError, NotFitted, TrainingFailed
+from topshelf.errors import (
+    CannotFoldIn,
+    EmptyData,
+    InvalidConfig,
+    InvalidId,
+    ModelError,
+    NotFitted,
+    TrainingFailed,
+)
 
 Arrays = dict[str, NDArray[np.generic]]
 
@@ -49,6 +57,8 @@ class Recommender(ABC):
     """What minimises the loss, as a tracker shows it; empty where there is no such thing."""
     devices: ClassVar[tuple[str, ...]] = ("cpu",)
     """Kinds of device the model can be trained on; asked for another, it takes the CPU."""
+    folds_in: bool = False
+    """A list can be made of a history alone, without training; see ``recommend_for``."""
 
     def __init__(
         self, config: ModelConfig | None = None, *, device: str = "cpu", seed: int = 0, threads: int = 1
@@ -131,19 +141,50 @@ class Recommender(ABC):
             InvalidId: a user index is out of range.
             ModelError: ``history`` or ``k`` does not fit.
         """
-        n_users, n_items = self._fitted_shape()
         users = np.asarray(users)
-        if users.size and (users.min() < 0 or users.max() >= n_users):
-            raise InvalidId(f"user indices run from 0 to {n_users - 1}")
-        if history.shape != (len(users), n_items):
-            raise ModelError(f"history has shape {history.shape}, ({len(users)}, {n_items}) is wanted")
-        if k < 1:
-            raise ModelError(f"k must be at least 1, not {k}")
+        self._check(users, 0, history, k)
         with blas_threads(self.threads):
             ranking = self._rank(users, history, k, drop_seen=drop_seen)
         unknown = (np.diff(history.indptr) == 0) & ~self.knows_cold(users)
         ranking.items[unknown] = -1
         ranking.scores[unknown] = -np.inf
+        return ranking
+
+    def recommend_for(
+        self,
+        history: csr_matrix,
+        k: int,
+        *,
+        known_as: NDArray[np.integer] | None = None,
+        drop_seen: bool = True,
+    ) -> Ranking:
+        """The k best items for each history, which may have grown since the model was trained.
+
+        Args:
+            history: (n, n_items), as of ``recommend``; an empty one has an empty list.
+            k: as of ``recommend``.
+            known_as: (n,) the dense index the model knows each user by, -1 for whom it never saw; all by
+                default. What else than the history a model learnt of a user counts for those.
+            drop_seen: as of ``recommend``.
+
+        Raises:
+            NotFitted: before ``fit``.
+            CannotFoldIn: the model does not fold in.
+            InvalidId: an index is out of range.
+            ModelError: ``history`` or ``k`` does not fit.
+        """
+        known = np.full(history.shape[0], -1, np.int64) if known_as is None else np.asarray(known_as)
+        self._check(known, -1, history, k)
+        if not self.folds_in:
+            raise CannotFoldIn(
+                f"{self.name} serves only users it was trained on; to take new events into account run: "
+                f"topshelf pipeline {self.name}"
+            )
+        with blas_threads(self.threads):
+            ranking = self._rank_histories(known, history, k, drop_seen=drop_seen)
+        empty = np.diff(history.indptr) == 0
+        ranking.items[empty] = -1
+        ranking.scores[empty] = -np.inf
         return ranking
 
     def knows_cold(self, users: NDArray[np.integer]) -> NDArray[np.bool_]:
@@ -217,12 +258,27 @@ class Recommender(ABC):
             lambda block: self._score(users[block], history[block]), len(users), self.n_items, k, seen=seen
         )
 
+    def _rank_histories(
+        self, known_as: NDArray[np.integer], history: csr_matrix, k: int, *, drop_seen: bool
+    ) -> Ranking:
+        """As ``_rank``, by nothing but the history where ``known_as`` is -1; only where ``folds_in``."""
+        return self._rank(known_as, history, k, drop_seen=drop_seen)
+
     def _vectors(self) -> Vectors | None:
         return None
 
     def _score(self, users: NDArray[np.integer], history: csr_matrix) -> Floats:
         """Scores (n, n_items) of a block of users, -inf where an item is no candidate; freshly allocated."""
         raise NotImplementedError
+
+    def _check(self, users: NDArray[np.integer], lowest: int, history: csr_matrix, k: int) -> None:
+        n_users, n_items = self._fitted_shape()
+        if users.size and (users.min() < lowest or users.max() >= n_users):
+            raise InvalidId(f"user indices run from {lowest} to {n_users - 1}")
+        if history.shape != (len(users), n_items):
+            raise ModelError(f"history has shape {history.shape}, ({len(users)}, {n_items}) is wanted")
+        if k < 1:
+            raise ModelError(f"k must be at least 1, not {k}")
 
     def _fitted_shape(self) -> tuple[int, int]:
         if self._shape is None:
