@@ -239,7 +239,9 @@ class ReleaseAnswer(BaseModel):
 class JobBody(Body):
     """Work for the workers."""
 
-    kind: Literal["train", "precompute", "pipeline"]
+    kind: Literal["train", "precompute", "delta", "pipeline"] = Field(
+        description="`precompute` makes lists anew for everybody, `delta` for who has new events only"
+    )
     model: ModelName
     params: dict[str, Any] = Field(
         {},

@@ -175,17 +175,25 @@ class Recommender(ABC):
         """
         known = np.full(history.shape[0], -1, np.int64) if known_as is None else np.asarray(known_as)
         self._check(known, -1, history, k)
-        if not self.folds_in:
-            raise CannotFoldIn(
-                f"{self.name} serves only users it was trained on; to take new events into account run: "
-                f"topshelf pipeline {self.name}"
-            )
+        self.check_folds_in()
         with blas_threads(self.threads):
             ranking = self._rank_histories(known, history, k, drop_seen=drop_seen)
         empty = np.diff(history.indptr) == 0
         ranking.items[empty] = -1
         ranking.scores[empty] = -np.inf
         return ranking
+
+    def check_folds_in(self) -> None:
+        """Refuse what ``recommend_for`` cannot do.
+
+        Raises:
+            CannotFoldIn: the model does not fold in.
+        """
+        if not self.folds_in:
+            raise CannotFoldIn(
+                f"{self.name} serves only users it was trained on; to take new events into account run: "
+                f"topshelf pipeline {self.name}"
+            )
 
     def knows_cold(self, users: NDArray[np.integer]) -> NDArray[np.bool_]:
         """Which of ``users`` (n,) get a list without any history: none, unless a model says otherwise.

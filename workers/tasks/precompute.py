@@ -1,21 +1,22 @@
 """Stage precompute: open a generation, score its users chunk by chunk, close it."""
 
 import logging
-import math
 import tempfile
 from pathlib import Path
 
 from models.segments import SEGMENT_ITEMS
-from store.buckets import bucket_count, chunk_ranges
+from store.buckets import chunk_ranges
 from store.catalog import write_catalog
-from store.connection import check_room, check_serving_server
+from store.connection import check_serving_server
 from store.generations import Generation
 from store.jobs import Job
 from store.packing import pack_rows
-from store.rows import id_width
 from topshelf.errors import JobCancelled, JobNotFound, StoreUnavailable, TopshelfError
+from workers.content import load_content, load_content_buckets
 from workers.dispatch import Dispatcher
-from workers.loading import Shelf, load_buckets, load_shelf
+from workers.incremental import open_delta
+from workers.loading import Shelf, load_shelf
+from workers.opening import open_generation
 from workers.runtime import Runtime
 from workers.scoring import has_user_rows, write_chunk
 from workers.stage import Stage, end_job, go_on, kept_alive, lock_seconds, overall, run_stage
@@ -23,8 +24,6 @@ from workers.stage import Stage, end_job, go_on, kept_alive, lock_seconds, overa
 log = logging.getLogger(__name__)
 
 MAX_ATTEMPTS = 5
-BYTES_PER_ROW = 24
-"""What a user costs in a listpack bucket besides the row itself: id, lengths, a share of the key."""
 
 
 def precompute(runtime: Runtime, dispatch: Dispatcher, job_id: str) -> None:
@@ -62,8 +61,8 @@ def precompute_chunk(
 
 
 def _score_chunk(runtime: Runtime, job: Job, generation: Generation, chunk: int) -> int:
-    shelf = load_shelf(runtime, generation.artifact)
-    buckets = load_buckets(runtime, generation.dataset, generation.n_buckets)
+    shelf = load_content(runtime, generation).shelf
+    buckets = load_content_buckets(runtime, generation)
 
     def stop_if_cancelled() -> None:
         if runtime.jobs.is_cancelling(job.id):
@@ -88,8 +87,8 @@ def _close_chunk(runtime: Runtime, dispatch: Dispatcher, job: Job, remaining: in
 
 def _open_generation(stage: Stage, dispatch: Dispatcher) -> bool:
     runtime, job = stage.runtime, stage.job
-    generation = _generation_of(stage)
-    if not generation.n_chunks:
+    generation = _generation_of(stage, dispatch)
+    if generation is None or not generation.n_chunks:
         return True
     runtime.jobs.update(job.id, message=f"{generation.n_users:,} users in {generation.n_chunks} chunks")
     for chunk, attempts in runtime.generations.stalled_chunks(job.model, generation.id):
@@ -98,45 +97,40 @@ def _open_generation(stage: Stage, dispatch: Dispatcher) -> bool:
     return False
 
 
-def _generation_of(stage: Stage) -> Generation:
-    """The generation a job fills: the one it opened before, or a new one."""
+def _generation_of(stage: Stage, dispatch: Dispatcher) -> Generation | None:
+    """The generation a job fills: the one it opened before, or a new one; None where none is wanted."""
     runtime, job = stage.runtime, stage.job
     if job.generation:
         return runtime.generations.get(job.model, job.generation)
     stage.report(0.0, "opening a generation")
     check_serving_server(runtime.serving)
+    generation = open_delta(stage, dispatch) if job.kind == "delta" else _open_base(runtime, job)
+    if generation is not None:
+        runtime.jobs.update(job.id, generation=generation.id, fence=generation.fence)
+    return generation
+
+
+def _open_base(runtime: Runtime, job: Job) -> Generation:
     shelf = load_shelf(runtime, job.artifact)
     _write_catalog(runtime, shelf)
-    knn = _write_neighbours(runtime, shelf)
-    generation = _create_generation(runtime, job, shelf, knn)
+    manifest = shelf.dataset.manifest
+    generation = open_generation(
+        runtime,
+        job.model,
+        n_users=manifest.n_users if has_user_rows(shelf.model) else 0,
+        n_items=manifest.n_items,
+        k_store=runtime.settings.k_store,
+        layout=shelf.model.layout,
+        dataset=manifest.version,
+        artifact=job.artifact,
+        knn=_write_neighbours(runtime, shelf),
+        cut_off=manifest.cut_off,
+    )
     if generation.layout == "segments":
         segments = shelf.model.segments(SEGMENT_ITEMS)
         rows = pack_rows(segments.ranking.items, generation.id_width)
         runtime.generations.write_segments(job.model, generation.id, rows, segments.labels)
-    runtime.jobs.update(job.id, generation=generation.id, fence=generation.fence)
     return generation
-
-
-def _create_generation(runtime: Runtime, job: Job, shelf: Shelf, knn: str) -> Generation:
-    settings, manifest = runtime.settings, shelf.dataset.manifest
-    n_users = manifest.n_users if has_user_rows(shelf.model) else 0
-    n_buckets = bucket_count(n_users, settings.users_per_bucket)
-    width = id_width(manifest.n_items)
-    check_room(runtime.serving, n_users * (settings.k_store * width + BYTES_PER_ROW))
-    return runtime.generations.create(
-        job.model,
-        fence=runtime.generations.next_fence(job.model),
-        layout=shelf.model.layout,
-        dataset=manifest.version,
-        artifact=job.artifact,
-        knn=knn,
-        n_users=n_users,
-        n_items=manifest.n_items,
-        n_buckets=n_buckets,
-        buckets_per_chunk=max(1, math.ceil(settings.chunk_users / settings.users_per_bucket)),
-        k_store=settings.k_store,
-        cut_off=manifest.cut_off,
-    )
 
 
 def _write_catalog(runtime: Runtime, shelf: Shelf) -> None:
