@@ -18,7 +18,7 @@ def admit(runtime: Runtime, job: Job) -> Job:
         DatasetNotFound: nothing was ingested yet, or not this version.
         ArtifactNotFound: a precompute job, or a component of a blend, names an artifact that does not exist,
             or that is another model's.
-        GenerationNotFound: a delta is asked for and nothing is live.
+        GenerationNotFound, CannotFoldIn: a delta is asked for where none can be made.
         ModelOnHold: somebody rolled the model back and has not released it.
         LockHeld: another job publishes this model; the message names it.
     """

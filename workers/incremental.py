@@ -2,11 +2,11 @@
 
 import logging
 
+from models.registry import create_model
 from store.generations import Generation
 from topshelf.errors import GenerationNotFound
 from workers.content import load_delta_content
 from workers.dispatch import Dispatcher
-from workers.loading import load_shelf
 from workers.opening import open_generation
 from workers.runtime import Runtime
 from workers.stage import Stage
@@ -20,12 +20,15 @@ def live_base(runtime: Runtime, model: str) -> Generation:
 
     Raises:
         GenerationNotFound: nothing is live.
+        ArtifactNotFound: its artifact is gone from disk.
+        CannotFoldIn: it serves only users it was trained on.
     """
     base = runtime.generations.live(model)
     if base is None:
         raise GenerationNotFound(
             f"no generation of {model} is live to lay new lists over; run: topshelf pipeline {model}"
         )
+    create_model(model, runtime.artifacts.manifest(base.artifact).config).check_folds_in()
     return base
 
 
@@ -36,13 +39,11 @@ def open_delta(stage: Stage, dispatch: Dispatcher) -> Generation | None:
     deltas lay in between, so that the newest delta has all that is new.
 
     Raises:
-        GenerationNotFound: nothing is live.
-        CannotFoldIn: the live model serves only users it was trained on.
-        ArtifactNotFound, DatasetNotFound: what the base was made of is gone from disk.
+        GenerationNotFound, ArtifactNotFound, CannotFoldIn: as of ``live_base``.
+        DataError: the base's dataset is gone from disk, or the newest one has ids of another type.
     """
     runtime, job = stage.runtime, stage.job
     base = live_base(runtime, job.model)
-    load_shelf(runtime, base.artifact).model.check_folds_in()
     stage.report(0.0, "draining events")
     drain_events(runtime, dispatch)
     later = refresh_dataset(runtime)
