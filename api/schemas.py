@@ -245,7 +245,10 @@ class JobBody(Body):
     model: ModelName
     params: dict[str, Any] = Field(
         {},
-        description="`config` (hyper-parameters), `dataset`, `artifact`; the worker chooses the rest",
+        description=(
+            "`config` (hyper-parameters), `dataset`, `artifact`; the worker chooses the rest, and for a "
+            "`delta` everything"
+        ),
     )
     job_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")] | None = Field(
         None, description="the same id sent again is the same job; made up where left out"

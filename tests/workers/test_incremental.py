@@ -10,10 +10,13 @@ from store.events import Event
 from store.generation import Generation
 from store.job import JobKind
 from store.stocked import read_lists, read_rows
-from tests.workers.conftest import StartWorker, finished, succeeded
+from tests.workers.conftest import StartWorker, finished, succeeded, wait_until
+from workers.content import load_content
 from workers.dispatch import Dispatcher
 from workers.runtime import Runtime
+from workers.scoring import score_users
 from workers.tasks.nightly import nightly, start_pipelines
+from workers.tasks.reconcile import reconcile
 
 TASTE_ITEMS = 30
 NEWCOMER, NEW_ITEM = 5_000, 50
@@ -151,6 +154,34 @@ def test_a_second_delta_has_what_the_first_one_had_and_takes_its_place(
     assert runtime.generations.release("als")
     succeeded(runtime, shop.send())
     assert shop.layers()[1].n_users == 2
+
+
+def test_a_worker_killed_in_mid_run_is_replaced_and_the_lists_are_the_models(
+    runtime: Runtime, dispatcher: Dispatcher, dataset: Dataset, start_worker: StartWorker
+) -> None:
+    first = start_worker()
+    shop = Shop(runtime, dispatcher, "als", dataset)
+    shop.publish()
+    for user in range(0, 300, 2):
+        shop.take(user, *taste(user % 4)[:20])
+    job_id = shop.send()
+    wait_until(lambda: runtime.jobs.get(job_id).state == "running", "the job under way")
+    first.kill()
+    start_worker()
+
+    def over() -> bool:
+        reconcile(runtime, dispatcher)
+        return runtime.jobs.get(job_id).over
+
+    wait_until(over, "the job over")
+    succeeded(runtime, job_id)
+    [_, delta] = shop.layers()
+    content = load_content(runtime, delta)
+    users = content.shelf.dataset.users.ids_of(content.users)
+    ranking = score_users(content.shelf, content.users, delta.k_store)
+    expected = [dataset.items.ids_of(items[items >= 0]) for items in ranking.items]
+    assert (delta.n_users, users) == (150, list(range(0, 300, 2)))
+    assert shop.lists(users, [delta]) == expected
 
 
 def test_with_nothing_new_the_run_says_so_and_publishes_nothing(
