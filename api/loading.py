@@ -37,13 +37,14 @@ class Loader:
         self._neighbours: dict[str, Neighbours] = {}
 
     async def model(self, name: str, pointer: Pointer) -> LiveModel:
-        """One model's live generation.
+        """One model's live generation, and the delta over it.
 
         Raises:
             GenerationNotFound, BlobNotFound: a part of it is not there.
             StoreUnavailable: Redis did not answer.
         """
         generation = await self._shelves.generation(name, pointer.base)
+        delta = await self._shelves.generation(name, pointer.delta) if pointer.delta else None
         assortment = await self._assortment(generation.dataset)
         popularity = None
         if generation.layout == "segments":
@@ -58,7 +59,7 @@ class Loader:
             pointer,
             generation,
             assortment,
-            self._shelves.stock(generation),
+            self._shelves.stock(generation, delta),
             published_at(generation),
             popularity,
         )

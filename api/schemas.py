@@ -176,7 +176,7 @@ class LiveModelAnswer(BaseModel):
         description="live generation, `base[:delta]`; null when nothing was published"
     )
     state: str | None
-    age_seconds: float | None = Field(description="since it was published")
+    age_seconds: float | None = Field(description="since the base was published")
     dataset: str | None
     artifact: str | None
     n_users: int | None
@@ -212,6 +212,12 @@ class GenerationAnswer(BaseModel):
     published: str
     replaces: str
     error: str
+    base: str = Field(description="of a delta, the generation it lies over; empty for a base")
+    histories: str = Field(description="dataset version its users and their histories come from")
+    overlap: float | None = Field(
+        description="mean share of a list kept of what it replaced; null where that was nothing"
+    )
+    changed: float | None = Field(description="share of the users compared who have another list")
 
 
 class GenerationsAnswer(BaseModel):
@@ -238,11 +244,16 @@ class ReleaseAnswer(BaseModel):
 class JobBody(Body):
     """Work for the workers."""
 
-    kind: Literal["train", "precompute", "pipeline"]
+    kind: Literal["train", "precompute", "delta", "pipeline"] = Field(
+        description="`precompute` makes lists anew for everybody, `delta` for who has new events only"
+    )
     model: ModelName
     params: dict[str, Any] = Field(
         {},
-        description="`config` (hyper-parameters), `dataset`, `artifact`; the worker chooses the rest",
+        description=(
+            "`config` (hyper-parameters), `dataset`, `artifact`; the worker chooses the rest, and for a "
+            "`delta` everything"
+        ),
     )
     job_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")] | None = Field(
         None, description="the same id sent again is the same job; made up where left out"

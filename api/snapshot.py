@@ -39,15 +39,19 @@ class Popularity:
 
 @dataclass(frozen=True, eq=False)
 class LiveModel:
-    """One model's live generation with its catalogue."""
+    """One model's live generation with its catalogue.
+
+    A delta over it shows in the pointer and in the stock alone: its rows are of the same width and catalogue.
+    """
 
     name: str
     pointer: Pointer
     generation: Generation
+    """The base."""
     assortment: Assortment
     stock: Stock
     published_at: float
-    """Epoch seconds."""
+    """Epoch seconds, of the base: no list of the model is older."""
     popularity: Popularity | None = None
     """There where the layout is ``segments``."""
     _headers: dict[tuple[str, bool], ListHeaders] = field(default_factory=dict, init=False, repr=False)
@@ -70,7 +74,7 @@ class LiveModel:
         return headers
 
     def age_seconds(self, now: float) -> float:
-        """Seconds since the generation was published."""
+        """Seconds since the base was published, whether or not a delta has renewed some of its lists."""
         return max(0.0, now - self.published_at)
 
 

@@ -5,6 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 from implicit.cpu.als import AlternatingLeastSquares
+from numpy.typing import NDArray
 from pydantic import Field
 from scipy.sparse import csr_matrix
 
@@ -12,9 +13,10 @@ from interactions.training_set import TrainingSet
 from models.base import ModelConfig
 from models.factors import FactorConfig, FactorRecommender, check_factors
 from models.fit_run import Epoch, FitRun
-from models.ranking import ItemVectors, Vectors
+from models.ranking import ItemVectors, Ranking, Vectors
 from models.space import Dimension, Floats, Ints
 from models.threads import blas_threads
+from topshelf.errors import ModelError
 
 
 class AlsConfig(FactorConfig):
@@ -41,11 +43,14 @@ class Als(FactorRecommender):
 
     Solved by conjugate gradients: G. Takács, I. Pilászy, D. Tikk, "Applications of the Conjugate Gradient
     Method for Implicit Feedback Collaborative Filtering", RecSys 2011.
+
+    A history is folded in by solving the user's own normal equations, the items' vectors staying as they are.
     """
 
     name = "als"
     optimizer = "als"
     config_class: ClassVar[type[ModelConfig]] = AlsConfig
+    folds_in = True
 
     config: AlsConfig
 
@@ -53,15 +58,7 @@ class Als(FactorRecommender):
         config = self.config
         # implicit is ten times slower under a BLAS with threads of its own, and warns of it.
         with blas_threads(1):
-            model = AlternatingLeastSquares(
-                factors=config.factors,
-                regularization=config.regularization,
-                alpha=config.alpha,
-                iterations=config.iterations,
-                dtype=np.float32,
-                num_threads=self.threads,
-                random_state=self.seed,
-            )
+            model = self._solver()
 
             def after_iteration(iteration: int, seconds: float, _loss: float | None) -> None:
                 check_factors(
@@ -79,6 +76,44 @@ class Als(FactorRecommender):
 
             model.fit(self._confidence(data.matrix), show_progress=False, callback=after_iteration)
         self._factors = Vectors(model.user_factors, ItemVectors(model.item_factors))
+
+    def _rank_histories(
+        self,
+        known_as: NDArray[np.integer],  # noqa: ARG002
+        history: csr_matrix,
+        k: int,
+        *,
+        drop_seen: bool,
+        allowed: NDArray[np.bool_] | None = None,
+    ) -> Ranking:
+        vectors = Vectors(self._folded(history), self._factors.items)
+        return self._rank_vectors(vectors, history, k, drop_seen=drop_seen, allowed=allowed)
+
+    def _folded(self, history: csr_matrix) -> NDArray[np.float32]:
+        """User vectors (n, factors) for histories (n, n_items), the items' vectors being what they are."""
+        with blas_threads(1):
+            solver = self._solver()
+            solver.item_factors = self._factors.items.rows
+            try:
+                solved = solver.recalculate_user(np.arange(history.shape[0]), self._confidence(history))
+            except ValueError as exc:
+                raise ModelError(
+                    f"als cannot fold a history in, its regularization is too low: {exc}"
+                ) from exc
+        vectors: NDArray[np.float32] = solved
+        return vectors
+
+    def _solver(self) -> AlternatingLeastSquares:
+        config = self.config
+        return AlternatingLeastSquares(
+            factors=config.factors,
+            regularization=config.regularization,
+            alpha=config.alpha,
+            iterations=config.iterations,
+            dtype=np.float32,
+            num_threads=self.threads,
+            random_state=self.seed,
+        )
 
     def _confidence(self, matrix: csr_matrix) -> csr_matrix:
         data = matrix.data if self.config.weighted else np.ones_like(matrix.data)

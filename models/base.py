@@ -27,7 +27,15 @@ from models.ranking import (
 from models.segments import Segments
 from models.space import Dimension
 from models.threads import blas_threads
-from topshelf.errors import EmptyData, InvalidConfig, InvalidId, ModelError, NotFitted, TrainingFailed
+from topshelf.errors import (
+    CannotFoldIn,
+    EmptyData,
+    InvalidConfig,
+    InvalidId,
+    ModelError,
+    NotFitted,
+    TrainingFailed,
+)
 
 Arrays = dict[str, NDArray[np.generic]]
 
@@ -59,6 +67,8 @@ class Recommender(ABC):
     """What minimises the loss, as a tracker shows it; empty where there is no such thing."""
     devices: ClassVar[tuple[str, ...]] = ("cpu",)
     """Kinds of device the model can be trained on; asked for another, it takes the CPU."""
+    folds_in: bool = False
+    """A list can be made of a history alone, without training; see ``recommend_for``."""
 
     def __init__(
         self, config: ModelConfig | None = None, *, device: str = "cpu", seed: int = 0, threads: int = 1
@@ -150,16 +160,8 @@ class Recommender(ABC):
             InvalidId: a user index is out of range.
             ModelError: ``history``, ``k`` or a rule does not fit.
         """
-        n_users, n_items = self._fitted_shape()
         users = np.asarray(users)
-        if users.size and (users.min() < 0 or users.max() >= n_users):
-            raise InvalidId(f"user indices run from 0 to {n_users - 1}")
-        if history.shape != (len(users), n_items):
-            raise ModelError(f"history has shape {history.shape}, ({len(users)}, {n_items}) is wanted")
-        if k < 1:
-            raise ModelError(f"k must be at least 1, not {k}")
-        if any(array is not None and len(array) != n_items for array in (rules.allowed, rules.groups)):
-            raise ModelError(f"the rules are not those of a catalogue of {n_items} items")
+        self._check(users, 0, history, k, rules)
 
         def rank(rows: NDArray[np.int64], depth: int) -> Ranking:
             whole = len(rows) == len(users)
@@ -167,11 +169,63 @@ class Recommender(ABC):
             return self._rank(asked, own, depth, drop_seen=drop_seen, allowed=rules.allowed)
 
         with blas_threads(self.threads):
-            ranking = rules.rank(rank, len(users), n_items, k)
+            ranking = rules.rank(rank, len(users), history.shape[1], k)
         unknown = (np.diff(history.indptr) == 0) & ~self.knows_cold(users)
         ranking.items[unknown] = -1
         ranking.scores[unknown] = -np.inf
         return ranking
+
+    def recommend_for(
+        self,
+        history: csr_matrix,
+        k: int,
+        *,
+        known_as: NDArray[np.integer] | None = None,
+        drop_seen: bool = True,
+        rules: ListRules = NO_RULES,
+    ) -> Ranking:
+        """The k best items for each history, which may have grown since the model was trained.
+
+        Args:
+            history: (n, n_items), as of ``recommend``; an empty one has an empty list.
+            k: as of ``recommend``.
+            known_as: (n,) the dense index the model knows each user by, -1 for whom it never saw; all by
+                default. What else than the history a model learnt of a user counts for those.
+            drop_seen, rules: as of ``recommend``.
+
+        Raises:
+            NotFitted: before ``fit``.
+            CannotFoldIn: the model does not fold in.
+            InvalidId: an index is out of range.
+            ModelError: ``history``, ``k`` or a rule does not fit.
+        """
+        known = np.full(history.shape[0], -1, np.int64) if known_as is None else np.asarray(known_as)
+        self._check(known, -1, history, k, rules)
+        self.check_folds_in()
+
+        def rank(rows: NDArray[np.int64], depth: int) -> Ranking:
+            return self._rank_histories(
+                known[rows], history[rows], depth, drop_seen=drop_seen, allowed=rules.allowed
+            )
+
+        with blas_threads(self.threads):
+            ranking = rules.rank(rank, history.shape[0], history.shape[1], k)
+        empty = np.diff(history.indptr) == 0
+        ranking.items[empty] = -1
+        ranking.scores[empty] = -np.inf
+        return ranking
+
+    def check_folds_in(self) -> None:
+        """Refuse what ``recommend_for`` cannot do.
+
+        Raises:
+            CannotFoldIn: the model does not fold in.
+        """
+        if not self.folds_in:
+            raise CannotFoldIn(
+                f"{self.name} serves only users it was trained on; to take new events into account run: "
+                f"topshelf pipeline {self.name}"
+            )
 
     def item_vectors(self) -> ItemVectors | None:
         """The catalogue that lists are searched in; None where scores are no products of vectors, and where a
@@ -256,28 +310,46 @@ class Recommender(ABC):
         allowed: NDArray[np.bool_] | None = None,
     ) -> Ranking:
         """Lists of ``allowed`` items (n_items,), of all where None."""
-        seen = history if drop_seen else None
         vectors = self._vectors(users, history)
         if vectors is not None:
-            return self._ranker.rank(self._only(vectors, allowed), k, seen=seen)
+            return self._rank_vectors(vectors, history, k, drop_seen=drop_seen, allowed=allowed)
         return rank_scores(
             lambda block: self._score(users[block], history[block]),
             len(users),
             history.shape[1],
             k,
-            seen=seen,
+            seen=history if drop_seen else None,
             allowed=allowed,
         )
 
-    def _only(self, vectors: Vectors, allowed: NDArray[np.bool_] | None) -> Vectors:
-        """The vectors over ``allowed`` items; these are sorted once for all blocks of users."""
-        if allowed is None:
-            return vectors
-        items = vectors.items
-        held = self._restricted
-        if held is None or held[0] is not items or held[1] is not allowed:
-            held = self._restricted = (items, allowed, items.only(allowed))
-        return Vectors(vectors.users, held[2])
+    def _rank_histories(
+        self,
+        known_as: NDArray[np.integer],
+        history: csr_matrix,
+        k: int,
+        *,
+        drop_seen: bool,
+        allowed: NDArray[np.bool_] | None = None,
+    ) -> Ranking:
+        """As ``_rank``, by nothing but the history where ``known_as`` is -1; only where ``folds_in``."""
+        return self._rank(known_as, history, k, drop_seen=drop_seen, allowed=allowed)
+
+    def _rank_vectors(
+        self,
+        vectors: Vectors,
+        history: csr_matrix,
+        k: int,
+        *,
+        drop_seen: bool,
+        allowed: NDArray[np.bool_] | None,
+    ) -> Ranking:
+        items, held = vectors.items, self._restricted
+        if allowed is not None:
+            # What is allowed is sorted once for all blocks of users.
+            if held is None or held[0] is not items or held[1] is not allowed:
+                held = self._restricted = (items, allowed, items.only(allowed))
+            vectors = Vectors(vectors.users, held[2])
+        return self._ranker.rank(vectors, k, seen=history if drop_seen else None)
 
     def _vectors(self, users: NDArray[np.integer], history: csr_matrix) -> Vectors | None:  # noqa: ARG002
         """The vectors of ``users`` (n,) over the catalogue's, where a score is their product."""
@@ -286,6 +358,19 @@ class Recommender(ABC):
     def _score(self, users: NDArray[np.integer], history: csr_matrix) -> Floats:
         """Scores (n, n_items) of a block of users, -inf where an item is no candidate; freshly allocated."""
         raise NotImplementedError
+
+    def _check(
+        self, users: NDArray[np.integer], lowest: int, history: csr_matrix, k: int, rules: ListRules
+    ) -> None:
+        n_users, n_items = self._fitted_shape()
+        if users.size and (users.min() < lowest or users.max() >= n_users):
+            raise InvalidId(f"user indices run from {lowest} to {n_users - 1}")
+        if history.shape != (len(users), n_items):
+            raise ModelError(f"history has shape {history.shape}, ({len(users)}, {n_items}) is wanted")
+        if k < 1:
+            raise ModelError(f"k must be at least 1, not {k}")
+        if any(array is not None and len(array) != n_items for array in (rules.allowed, rules.groups)):
+            raise ModelError(f"the rules are not those of a catalogue of {n_items} items")
 
     def _fitted_shape(self) -> tuple[int, int]:
         if self._shape is None:

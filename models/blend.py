@@ -1,6 +1,6 @@
 """A mix of other models' lists, by rank or by score."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -84,6 +84,13 @@ class Blend(Recommender):
     config: BlendConfig
     _models: tuple[Recommender, ...]
 
+    def __init__(
+        self, config: ModelConfig | None = None, *, device: str = "cpu", seed: int = 0, threads: int = 1
+    ) -> None:
+        super().__init__(config, device=device, seed=seed, threads=threads)
+        parts = [create_model(component.model, component.config) for component in self.config.components]
+        self.folds_in = all(part.folds_in for part in parts)
+
     def knows_cold(self, users: NDArray[np.integer]) -> NDArray[np.bool_]:
         """Whom one of the components knows."""
         known: NDArray[np.bool_] = np.any([model.knows_cold(users) for model in self._models], axis=0)
@@ -117,11 +124,33 @@ class Blend(Recommender):
         drop_seen: bool,
         allowed: NDArray[np.bool_] | None = None,
     ) -> Ranking:
-        depth = min(max(self.config.depth, k), self.n_items)
+        depth, rules = self._depth(k), ListRules(allowed)
         lists = [
-            model.recommend(users, history, depth, drop_seen=drop_seen, rules=ListRules(allowed))
+            model.recommend(users, history, depth, drop_seen=drop_seen, rules=rules) for model in self._models
+        ]
+        return self._fused(lists, k)
+
+    def _rank_histories(
+        self,
+        known_as: NDArray[np.integer],
+        history: csr_matrix,
+        k: int,
+        *,
+        drop_seen: bool,
+        allowed: NDArray[np.bool_] | None = None,
+    ) -> Ranking:
+        depth, rules = self._depth(k), ListRules(allowed)
+        lists = [
+            model.recommend_for(history, depth, known_as=known_as, drop_seen=drop_seen, rules=rules)
             for model in self._models
         ]
+        return self._fused(lists, k)
+
+    def _depth(self, k: int) -> int:
+        """Items taken from each list to make one of ``k``."""
+        return min(max(self.config.depth, k), self.n_items)
+
+    def _fused(self, lists: Sequence[Ranking], k: int) -> Ranking:
         worth = [
             component.weight * self._worth(ranking)
             for component, ranking in zip(self.config.components, lists, strict=True)

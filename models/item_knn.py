@@ -64,6 +64,7 @@ class ItemKnn(Recommender):
 
     name = "item_knn"
     config_class: ClassVar[type[ModelConfig]] = ItemKnnConfig
+    folds_in = True
     # Whoever took nothing but what nobody else took has no neighbours.
     max_empty_share = 0.2
 

@@ -22,6 +22,7 @@ class LinearRecommender(Recommender):
     candidate.
     """
 
+    folds_in = True
     # Whoever took nothing but what nobody else took has no list.
     max_empty_share = 0.2
 

@@ -1,7 +1,7 @@
 """What is known about a generation, and the pointer that names the live one."""
 
 from collections.abc import Mapping
-from dataclasses import MISSING, asdict, dataclass, fields
+from dataclasses import MISSING, Field, asdict, dataclass, fields
 from typing import Any, Literal, Self
 
 from topshelf.errors import StoreError
@@ -14,7 +14,12 @@ STATES = ("building", "ready", "live", "previous", "retired", "failed")
 
 @dataclass(frozen=True)
 class Generation:
-    """One complete set of lists of one model; its content never changes once it is live."""
+    """One set of lists of one model; its content never changes once it is live.
+
+    A base has a list for everybody. A delta has lists for those with new events only and lies over its base:
+    catalogue, item indices, artifact and ``k_store`` are the base's, the histories those of a later dataset.
+    Times are ISO in UTC.
+    """
 
     model: str
     id: str
@@ -44,6 +49,24 @@ class Generation:
     swept: int = 0
     score_width: int = 0
     """Bytes of each item's score in the overflow hash; 0 where no scores are kept."""
+    base: str = ""
+    """Of a delta, the generation it lies over; empty for a base."""
+    newer: str = ""
+    """Of a delta, the dataset version its users and histories come from; empty for a base's own."""
+    overlap: float | None = None
+    """Mean share of a list kept of what it replaced, over a sample; None where that was nothing."""
+    changed: float | None = None
+    """Share of that sample whose list is another one."""
+
+    @property
+    def histories(self) -> str:
+        """The dataset version its users and their histories come from."""
+        return self.newer or self.dataset
+
+    @property
+    def pointer(self) -> "Pointer":
+        """The pointer that makes readers serve it."""
+        return Pointer(self.base, self.id) if self.base else Pointer(self.id)
 
     @property
     def row_width(self) -> int:
@@ -52,24 +75,18 @@ class Generation:
 
     def to_fields(self) -> dict[str, str]:
         """The Redis hash of this record."""
-        return {name: str(value) for name, value in asdict(self).items()}
+        return {name: "" if value is None else str(value) for name, value in asdict(self).items()}
 
     @classmethod
     def from_fields(cls, raw: Mapping[Any, Any]) -> Self:
-        """Read the Redis hash of a record.
-
-        A field that an earlier version did not know has its default.
+        """Read the Redis hash of a record; one written before a field was thought of has its default.
 
         Raises:
             StoreError: the hash lacks another field or holds a number that is none.
         """
         texts = {name.decode(): value.decode() for name, value in raw.items()}
         try:
-            values: dict[str, Any] = {
-                field.name: int(texts[field.name]) if field.type is int else texts[field.name]
-                for field in fields(cls)
-                if field.name in texts or field.default is MISSING
-            }
+            values: dict[str, Any] = {field.name: _value(field, texts) for field in fields(cls)}
         except (KeyError, ValueError) as error:
             raise StoreError(
                 f"the record of generation {texts.get('id', '?')} is damaged: {error}"
@@ -92,3 +109,14 @@ class Pointer:
 
     def __str__(self) -> str:
         return f"{self.base}:{self.delta}" if self.delta else self.base
+
+
+def _value(field: Field[Any], texts: Mapping[str, str]) -> Any:
+    if field.name not in texts and field.default is not MISSING:
+        return field.default
+    text = texts[field.name]
+    if field.type is int:
+        return int(text)
+    if field.type == float | None:
+        return float(text) if text else None
+    return text

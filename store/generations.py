@@ -77,10 +77,13 @@ class Generations:
         k_store: int,
         cut_off: str,
         score_width: int = 0,
+        base: str = "",
+        newer: str = "",
     ) -> Generation:
         """Open a generation for writing; its id is the fence, so it is never given out twice.
 
-        The same call again, after a crash, returns the record that is there.
+        The same call again, after a crash, returns the record that is there. A delta names its ``base``, and
+        in ``newer`` the dataset version its histories come from.
         """
         generation = Generation(
             model=model,
@@ -101,6 +104,8 @@ class Generations:
             cut_off=cut_off,
             created=_now(),
             score_width=score_width,
+            base=base,
+            newer=newer,
         )
         self._client.sadd(self._keys.models, model)
         record = [part for pair in generation.to_fields().items() for part in pair]
@@ -137,6 +142,12 @@ class Generations:
         """The live base generation; None before the first publication."""
         pointer = self.pointer(model)
         return self.get(model, pointer.base) if pointer else None
+
+    def layers(self, model: str) -> Sequence[Generation]:
+        """What is live: the base, then the delta where there is one; nothing before the first publication."""
+        pointer = self.pointer(model)
+        names = [] if pointer is None else [pointer.base, pointer.delta]
+        return [self.get(model, name) for name in names if name]
 
     @store_errors()
     def claim_chunk(self, model: str, generation: str, chunk: int, *, lease_seconds: float) -> ChunkClaim:
@@ -237,28 +248,43 @@ class Generations:
         return found
 
     @store_errors()
-    def publish(self, model: str, generation: str, fence: int) -> Pointer:
-        """Flip the pointer to a ready generation, at once and for every reader; drops the delta.
+    def publish(
+        self,
+        model: str,
+        generation: str,
+        fence: int,
+        *,
+        overlap: float | None = None,
+        changed: float | None = None,
+    ) -> Pointer:
+        """Flip the pointer to a ready generation, at once and for every reader; the delta before is dropped.
 
-        Publishing again what is live already changes nothing.
+        A delta is laid over its base, which stays. ``overlap`` and ``changed`` go into its record. Publishing
+        again what is live already changes nothing.
 
         Raises:
             GenerationNotFound: there is no such generation.
-            FenceLost: a later run or a rollback raised the fence since.
+            FenceLost: a later run or a rollback raised the fence since, or a delta's base is not live.
             GenerationIncomplete: the generation is not ready.
             ModelOnHold: a rollback holds the model.
         """
         self._client.sadd(self._keys.models, model)
         stem = self._keys.generation_stem(model)
+        churn = ["" if share is None else share for share in (overlap, changed)]
         answer = scripts.run_text(
-            self._client, "publish", self._pointer_keys(model), [stem, generation, fence, _now()]
+            self._client, "publish", self._pointer_keys(model), [stem, generation, fence, _now(), *churn]
         )
         if answer == "ok":
-            return Pointer(generation)
+            return self.get(model, generation).pointer
         if answer == "missing":
             raise GenerationNotFound(f"{model} has no generation {generation}")
         if answer == "fence_lost":
             raise FenceLost(f"a later run of {model} overtook generation {generation}; nothing was published")
+        if answer == "base_lost":
+            raise FenceLost(
+                f"delta {generation} of {model} was made over a generation that is not live; "
+                "nothing was published"
+            )
         if answer == "hold":
             raise ModelOnHold(f"{model} was rolled back and is on hold; `topshelf release {model}` lifts it")
         raise GenerationIncomplete(_forbidding(model, generation, answer))

@@ -7,7 +7,7 @@ from typing import Any, Literal, Self
 from store import documents
 from topshelf.errors import StoreError
 
-JobKind = Literal["train", "trial", "precompute", "pipeline"]
+JobKind = Literal["train", "trial", "precompute", "delta", "pipeline"]
 JobState = Literal["queued", "running", "cancelling", "succeeded", "failed", "cancelled"]
 FinalState = Literal["succeeded", "failed", "cancelled"]
 
@@ -17,6 +17,7 @@ STAGES: Mapping[str, tuple[str, ...]] = {
     "train": ("train", "evaluate"),
     "trial": ("train",),
     "precompute": ("precompute", "publish"),
+    "delta": ("precompute", "publish"),
     "pipeline": ("train", "evaluate", "precompute", "publish"),
 }
 """Stages of a job by its kind, in order."""

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from store import documents
 from store.bucket_cache import BucketCache
 from store.generation import Generation, Pointer
+from store.generation_rows import GenerationRows
 from store.keys import Keys
 from store.marks import UserMarks, bitmap_names
 from store.multiplexed import Command, MultiplexedConnection
@@ -58,9 +59,10 @@ class ShelfReader:
         """Let go of the connection."""
         await self._connection.close()
 
-    def stock(self, generation: Generation) -> Stock:
-        """The rows of a generation."""
-        return Stock(generation, self._keys, self._connection, self._marks, self._cache)
+    def stock(self, base: Generation, delta: Generation | None = None) -> Stock:
+        """The rows of a generation and, over them, those of its delta."""
+        over = None if delta is None else self._rows(delta)
+        return Stock(self._rows(base), over, self._keys, self._connection, self._marks)
 
     def touched(self, user_key: bytes) -> None:
         """Note that a user was touched here; the next answer knows, before Redis reports it."""
@@ -145,6 +147,9 @@ class ShelfReader:
             raise GenerationNotFound(f"segments of {model}, generation {generation}, are missing")
         width = Generation.from_fields(record).id_width
         return labels, [unpack_row(raw[b"%d" % number], width) for number in range(len(labels))]
+
+    def _rows(self, generation: Generation) -> GenerationRows:
+        return GenerationRows(generation, self._keys, self._connection, self._cache)
 
     def _pointer_commands(self, models: Sequence[str]) -> list[Command]:
         return [("GET", key(model)) for model in models for key in (self._keys.live, self._keys.hold)]

@@ -6,7 +6,7 @@ TopshelfError
     UnreadableFile · MissingColumn · EmptyData · TooManyRejects · InvalidId
     DatasetNotFound · CorruptDataset · RunNotFound
   ModelError
-    UnknownModel · InvalidConfig · NotFitted · TrainingFailed
+    UnknownModel · InvalidConfig · NotFitted · TrainingFailed · CannotFoldIn
     ArtifactNotFound · CorruptArtifact · GateRefused · RecallTooLow
   StoreError
     StoreUnavailable · UnsuitableServer · NotEnoughRoom
@@ -121,6 +121,12 @@ class TrainingFailed(ModelError):
     """Raised when training diverges or cannot start."""
 
     key = "training_failed"
+
+
+class CannotFoldIn(ModelError):
+    """Raised when a model can serve only the users it was trained on; run its pipeline instead."""
+
+    key = "model_cannot_fold_in"
 
 
 class ArtifactNotFound(ModelError):

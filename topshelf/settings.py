@@ -140,6 +140,9 @@ class Settings(BaseModel):
 
     nightly_cron: str = Field("0 3 * * *", description="when the nightly pipeline starts; empty turns it off")
     nightly_timezone: str = Field("UTC", description="time zone of the nightly cron")
+    delta_seconds: float = Field(
+        0, ge=0, description="how often who has new events gets new lists, between nightly runs; 0: never"
+    )
     lease_seconds: int = Field(
         60, ge=1, description="how long a silent task keeps its work before it is re-sent"
     )

@@ -4,7 +4,8 @@ from typing import Any
 
 from models.registry import create_model
 from store.jobs import Job
-from topshelf.errors import ModelOnHold
+from topshelf.errors import ArtifactNotFound, InvalidConfig, ModelOnHold
+from workers.incremental import live_base
 from workers.runtime import Runtime
 from workers.stage import lock_seconds
 
@@ -15,7 +16,9 @@ def admit(runtime: Runtime, job: Job) -> Job:
     Raises:
         UnknownModel, InvalidConfig: the model or a hyper-parameter does not exist.
         DatasetNotFound: nothing was ingested yet, or not this version.
-        ArtifactNotFound: a precompute job, or a component of a blend, names an artifact that does not exist.
+        ArtifactNotFound: a precompute job, or a component of a blend, names an artifact that does not exist,
+            or that is another model's.
+        GenerationNotFound, CannotFoldIn: a delta is asked for where none can be made.
         ModelOnHold: somebody rolled the model back and has not released it.
         LockHeld: another job publishes this model; the message names it.
     """
@@ -23,9 +26,17 @@ def admit(runtime: Runtime, job: Job) -> Job:
     create_model(job.model, params.get("config"))
     if params != job.params:
         runtime.jobs.update(job.id, params=params)
-    if job.kind == "precompute":
+    if job.kind == "delta":
+        if params:
+            raise InvalidConfig(
+                f"a delta takes the live artifact and newest dataset, not {', '.join(params)}"
+            )
+        live_base(runtime, job.model)
+    elif job.kind == "precompute":
         artifact = params.get("artifact") or _newest_artifact(runtime, job.model)
         manifest = runtime.artifacts.manifest(artifact)
+        if manifest.model != job.model:
+            raise ArtifactNotFound(f"{artifact} is an artifact of {manifest.model}, not of {job.model}")
         runtime.jobs.update(job.id, artifact=artifact, dataset=manifest.dataset, metrics=manifest.metrics)
     elif not job.dataset:
         wanted = params.get("dataset")

@@ -16,6 +16,7 @@ from workers import transport
 from workers.dispatch import SYNC_TASK, Dispatcher
 from workers.runtime import Runtime
 from workers.schedule import beat_schedule
+from workers.tasks.delta import start_deltas
 from workers.tasks.drain import drain_events
 from workers.tasks.evaluate import evaluate
 from workers.tasks.nightly import nightly
@@ -36,6 +37,7 @@ TASKS: dict[str, Task] = {
     "topshelf.precompute_chunk": precompute_chunk,
     "topshelf.publish": publish,
     "topshelf.nightly": nightly,
+    "topshelf.delta": start_deltas,
     "topshelf.drain": drain_events,
     "topshelf.reconcile": reconcile,
     SYNC_TASK: sync_runs,

@@ -1,36 +1,40 @@
 """What the shelves hold now, in the item indices of another dataset version."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from interactions.dataset import Dataset
-from store.rows import unpack_row
-from store.stocked import read_rows
+from store.stocked import read_lists
 from topshelf.errors import DatasetNotFound
 from workers.runtime import Runtime
 
 
-def live_lists(runtime: Runtime, model: str, dataset: Dataset, users: np.ndarray) -> np.ndarray | None:
-    """The live lists of some users of ``dataset``.
-
-    Args:
-        users: (n,) dense indices into ``dataset``.
+def live_lists(
+    runtime: Runtime, model: str, catalogue: Dataset, user_keys: Sequence[bytes]
+) -> np.ndarray | None:
+    """The lists some users are served now, the delta's where there is one.
 
     Returns:
-        (n, k_store) int64 item indices into ``dataset``, -1 padded; who is not stocked has an empty row.
-        None where nothing comparable is live.
+        (n, k) int64 item indices into ``catalogue``, -1 padded, -2 for an item it lacks; who is not stocked
+        has an empty row. None where nothing is live, or its catalogue is gone.
     """
-    live = runtime.generations.live(model)
-    if live is None or live.layout != "users":
+    layers = runtime.generations.layers(model)
+    if not layers:
         return None
     try:
-        stocked = runtime.datasets.open(live.dataset)
+        stocked = runtime.datasets.open(layers[0].dataset)
     except DatasetNotFound:
         return None
-    translated = dataset.items.indices_of(stocked.items.ids_of(range(len(stocked.items))))
-    lists = np.full((users.size, live.k_store), -1, np.int64)
-    rows = read_rows(runtime.serving, runtime.keys, live, dataset.users.keys_of(users))
-    for place, row in enumerate(rows):
-        if row:
-            items = translated[unpack_row(row, live.id_width)]
-            lists[place, : items.size] = items
-    return lists
+    translated = catalogue.items.indices_of(stocked.items.external)
+    translated[translated < 0] = -2
+    lists = padded(read_lists(runtime.serving, runtime.keys, layers, user_keys), layers[0].k_store)
+    return np.where(lists >= 0, translated[lists], -1)
+
+
+def padded(lists: Sequence[Sequence[int]], k: int) -> np.ndarray:
+    """The first ``k`` items of each list, (n, k) int64, -1 padded."""
+    table = np.full((len(lists), k), -1, np.int64)
+    for place, items in enumerate(lists):
+        table[place, : len(items)] = items[:k]
+    return table

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+import numpy as np
 from scipy.sparse import csr_matrix
 
 from interactions.dataset import Dataset
@@ -18,12 +19,20 @@ from workers.runtime import Runtime
 
 @dataclass(frozen=True, eq=False)
 class Shelf:
-    """What scoring a chunk needs: the model, its manifest, and the histories it was refitted on."""
+    """What scoring a chunk needs: the model, its manifest, and histories.
+
+    Attributes:
+        dataset: whose users the rows of ``matrix`` are.
+        matrix: (n_users, n_items), in the item indices of the dataset the model was fitted on.
+        known_as: (n_users,) index the model knows each user by, -1 where it never saw one; None where that is
+            the user's own, the histories being those it was refitted on.
+    """
 
     model: Recommender
     manifest: ArtifactManifest
     dataset: Dataset
     matrix: csr_matrix
+    known_as: np.ndarray | None = None
 
 
 def user_keys(users: IdMap) -> ByteStrings:

@@ -18,6 +18,8 @@ def beat_schedule(settings: Settings) -> dict[str, dict[str, Any]]:
         "reconcile": _every(settings.reconcile_seconds, "topshelf.reconcile"),
         "drain-events": _every(settings.drain_seconds, "topshelf.drain"),
     }
+    if settings.delta_seconds:
+        entries["delta"] = _every(settings.delta_seconds, "topshelf.delta")
     if settings.trackers:
         entries["sync-runs"] = _every(settings.sync_seconds, SYNC_TASK)
     if settings.nightly_cron:

@@ -18,7 +18,9 @@ BLOCK_USERS = 4_096
 
 def score_users(shelf: Shelf, users: np.ndarray, k: int) -> Ranking:
     """The ``k`` best items of each user, without those in the user's history."""
-    return shelf.model.recommend(users, shelf.matrix[users], k)
+    if shelf.known_as is None:
+        return shelf.model.recommend(users, shelf.matrix[users], k)
+    return shelf.model.recommend_for(shelf.matrix[users], k, known_as=shelf.known_as[users])
 
 
 def has_user_rows(model: Recommender) -> bool:

@@ -111,7 +111,7 @@ def end_job(runtime: Runtime, job_id: str, state: FinalState, error: Exception |
         described = {"error_key": key, "error_message": str(error) or type(error).__name__}
         if job.fence:
             runtime.generations.fail(job.model, str(job.fence), str(error))
-    if job.kind != "precompute":
+    if "train" in STAGES[job.kind]:
         reason = f"{type(error).__name__}: {error}" if error is not None else ""
         runtime.runs.log(job_id).end(state, reason)
         shutil.rmtree(runtime.checkpoints(job_id), ignore_errors=True)

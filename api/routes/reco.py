@@ -29,7 +29,10 @@ HEADERS = {
         "description": "generation that was live, base[:delta]",
         "schema": {"type": "string"},
     },
-    "X-Reco-Age": {"description": "seconds since it was published", "schema": {"type": "integer"}},
+    "X-Reco-Age": {
+        "description": "seconds since its base was published: a delta makes no list look younger",
+        "schema": {"type": "integer"},
+    },
     "X-Reco-Stale": {"description": "true when Redis was away", "schema": {"type": "string"}},
 }
 

@@ -58,6 +58,7 @@ class AutoencoderRecommender(DeepRecommender):
 
     config_class: ClassVar[type[ModelConfig]] = AutoencoderConfig
     variational: ClassVar[bool] = False
+    folds_in = True
 
     config: AutoencoderConfig
     _input: Layer

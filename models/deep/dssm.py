@@ -74,6 +74,7 @@ class Dssm(DeepRecommender):
 
     name = "dssm"
     config_class: ClassVar[type[ModelConfig]] = DssmConfig
+    folds_in = True
 
     config: DssmConfig
     _items: ItemVectors
@@ -161,15 +162,19 @@ class Dssm(DeepRecommender):
         return Vectors(self._user_vectors(users, history), self._items)
 
     def _user_vectors(self, users: NDArray[np.integer], history: csr_matrix) -> NDArray[np.float32]:
-        """Vectors (n, factors) of ``users`` (n,) over the temperature; without a history, their avatars."""
+        """Vectors (n, factors) of ``users`` (n,) over the temperature; without a history, their avatars.
+
+        Of a user who is -1 there are no features.
+        """
         summed = (root_mean_weights(history) @ self._embeddings).astype(np.float64)
         if len(self._features):
-            summed += self._features[users]
+            summed += np.where(users[:, np.newaxis] >= 0, self._features[users], 0)
         for place, (weight, bias) in enumerate(self._layers):
             summed = (np.tanh(summed) if place else summed) @ weight.T.astype(np.float64) + bias
         lengths = np.maximum(np.linalg.norm(summed, axis=1, keepdims=True), 1e-12)
         vectors: NDArray[np.float32] = (summed / lengths / self.config.temperature).astype(np.float32)
-        avatar = np.where(np.diff(history.indptr) == 0, self._avatar_of[users], -1)
+        cold = (np.diff(history.indptr) == 0) & (users >= 0)
+        avatar = np.where(cold, self._avatar_of[users], -1)
         vectors[avatar >= 0] = self._avatars[avatar[avatar >= 0]]
         return vectors
 

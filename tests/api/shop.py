@@ -79,14 +79,20 @@ class Shop:
         dataset: str = "d1",
         knn: str = "",
         score_width: int = 0,
+        base: str = "",
     ) -> Generation:
-        """A generation with one list a user, live."""
+        """A generation with one list a user, live; a delta where it names its base."""
         lists: Mapping[Id, Sequence[int]] = (
             rows if rows is not None else {user: row_of(user, shift) for user in USERS}
         )
-        generation = self._create(model, "users", len(lists), dataset, knn, score_width)
+        generation = self._create(model, "users", len(lists), dataset, knn, score_width, base)
         self._write(generation, lists)
         return self._publish(generation)
+
+    def publish_delta(self, base: Generation, users: Sequence[int], *, shift: int) -> Generation:
+        """Newer lists of some users, live over ``base``."""
+        rows: dict[Id, Sequence[int]] = {user: row_of(user, shift) for user in users}
+        return self.publish_lists(base.model, rows, dataset=base.dataset, base=base.id)
 
     def publish_popular(self, *, dataset: str = "d1") -> Generation:
         """The list of everybody, live as ``popular``."""
@@ -137,7 +143,14 @@ class Shop:
         return self._create(model, "users", 8, "d1")
 
     def _create(
-        self, model: str, layout: str, n_users: int, dataset: str, knn: str = "", score_width: int = 0
+        self,
+        model: str,
+        layout: str,
+        n_users: int,
+        dataset: str,
+        knn: str = "",
+        score_width: int = 0,
+        base: str = "",
     ) -> Generation:
         return self.generations.create(
             model,
@@ -153,6 +166,8 @@ class Shop:
             k_store=K_STORE,
             cut_off="2026-01-01T00:00:00+00:00",
             score_width=score_width,
+            base=base,
+            newer="d2" if base else "",
         )
 
     def _write(self, generation: Generation, lists: Mapping[Id, Sequence[int]]) -> None:

@@ -32,6 +32,25 @@ def test_every_user_gets_the_same_either_way(stocked: Shop, api: Caller, model: 
             assert_alike(api, f"/reco/{model}/{user}")
 
 
+@pytest.mark.parametrize("cache_mb", [0, 32])
+def test_with_a_delta_everybody_gets_the_same_either_way(
+    stocked: Shop, settings: Settings, cache_mb: int
+) -> None:
+    base = stocked.generations.live("als")
+    assert base is not None
+    stocked.publish_delta(base, [*USERS[:5], 900], shift=3)
+    stocked.touch(3, "104", "120")
+    with calling(create_app(settings.model_copy(update={"cache_mb": cache_mb})), READ) as api:
+        for _ in range(4):
+            for user in (*USERS[:10], 900, 997):
+                assert_alike(api, f"/reco/als/{user}")
+            assert api.get("/reco/als/1").json()["items"] == list_of(1, shift=3)[:10]
+            assert api.get("/reco/als/9").json()["items"] == list_of(9)[:10]
+            many = api.post("/reco/als", json={"user_ids": [1, 9, 900]}).json()["results"]
+            lists = [list_of(1, shift=3), list_of(9), list_of(900, shift=3)]
+            assert [answer["items"] for answer in many] == [items[:10] for items in lists]
+
+
 @pytest.mark.parametrize("path", ["/reco/alz/1", "/reco/als/abc", "/reco/als/1001", "/reco/als/"])
 def test_errors_are_those_of_the_long_way(stocked: Shop, api: Caller, path: str) -> None:
     answer = api.get(path)

@@ -49,6 +49,38 @@ class TestFollowing:
         wait_until(lambda: generation_of(api) == "2")
         assert api.get("/reco/als/7").json()["items"] == list_of(7, shift=3)[:10]
 
+    def test_a_delta_gives_its_users_newer_lists_and_is_dropped_by_a_rollback(
+        self, stocked: Shop, api: Caller
+    ) -> None:
+        base = stocked.generations.live("als")
+        assert base is not None
+        stocked.publish_delta(base, [7, 900], shift=3)
+        wait_until(lambda: generation_of(api) == "1:2")
+        assert api.get("/reco/als/7").json()["items"] == list_of(7, shift=3)[:10]
+        assert api.get("/reco/als/8").json()["items"] == list_of(8)[:10]
+        newcomer = api.get("/reco/als/900")
+        assert newcomer.json()["items"] == list_of(900, shift=3)[:10]
+        assert newcomer.headers["X-Reco-Source"] == "cache"
+
+        stocked.publish_delta(base, [8], shift=5)
+        wait_until(lambda: generation_of(api) == "1:3")
+        assert api.get("/reco/als/7").json()["items"] == list_of(7)[:10]
+        assert api.get("/reco/als/8").json()["items"] == list_of(8, shift=5)[:10]
+
+        stocked.generations.rollback("als")
+        wait_until(lambda: generation_of(api) == "1")
+        assert api.get("/reco/als/8").json()["items"] == list_of(8)[:10]
+
+    def test_a_delta_makes_no_list_look_younger(self, stocked: Shop, api: Caller) -> None:
+        base = stocked.generations.live("als")
+        assert base is not None
+        record = stocked.keys.generation("als", base.id)
+        stocked.client.hset(record, "published", "2026-01-01T00:00:00+00:00")
+        stocked.publish_delta(base, [7], shift=3)
+        wait_until(lambda: generation_of(api) == "1:2")
+        for user in (7, 8):
+            assert int(api.get(f"/reco/als/{user}").headers["X-Reco-Age"]) > 86_400
+
     def test_a_rollback_elsewhere_takes_effect_within_a_second(self, stocked: Shop, api: Caller) -> None:
         stocked.publish_lists(shift=3)
         wait_until(lambda: generation_of(api) == "2")

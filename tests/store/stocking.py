@@ -39,6 +39,8 @@ class Stocking:
         dataset: str = "d1",
         knn: str = "",
         score_width: int = 0,
+        base: str = "",
+        newer: str = "",
     ) -> Generation:
         """A generation with buckets of about eight users and chunks of three buckets."""
         return self.generations.create(
@@ -55,6 +57,8 @@ class Stocking:
             k_store=k_store,
             cut_off="2026-01-01T00:00:00+00:00",
             score_width=score_width,
+            base=base,
+            newer=newer,
         )
 
     def fill(self, generation: Generation, rows: Mapping[str, Sequence[int]]) -> None:
@@ -85,6 +89,18 @@ class Stocking:
         generation = self.ready(item)
         self.generations.publish(self.model, generation.id, generation.fence)
         return self.generations.get(self.model, generation.id)
+
+    def ready_delta(self, base: Generation, item: int = 2, users: Sequence[str] = USERS[:10]) -> Generation:
+        """A verified delta over ``base`` in which ``users`` have the list ``item, item, item``."""
+        delta = self.open(users, base=base.id, newer="d2")
+        self.fill(delta, dict.fromkeys(users, (item,) * 3))
+        return self.generations.verify(self.model, delta.id)
+
+    def live_delta(self, base: Generation, item: int = 2, users: Sequence[str] = USERS[:10]) -> Generation:
+        """The same, published."""
+        delta = self.ready_delta(base, item, users)
+        self.generations.publish(self.model, delta.id, delta.fence)
+        return self.generations.get(self.model, delta.id)
 
     def state(self, generation: Generation) -> str:
         return self.generations.get(generation.model, generation.id).state

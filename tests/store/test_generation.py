@@ -35,6 +35,20 @@ def test_a_record_reads_back_as_it_was_written() -> None:
     assert Generation.from_fields(as_redis_has_it(generation)) == generation
 
 
+def test_a_delta_reads_back_with_its_base_and_its_churn() -> None:
+    delta = replace(GENERATION, base="5", newer="d2", overlap=0.875, changed=0.0)
+    assert Generation.from_fields(as_redis_has_it(delta)) == delta
+    assert (delta.pointer, delta.histories) == (Pointer("5", "7"), "d2")
+    assert (GENERATION.pointer, GENERATION.histories) == (Pointer("7"), "d1")
+
+
+def test_a_record_written_before_there_were_deltas_is_a_base() -> None:
+    raw = as_redis_has_it(GENERATION)
+    for name in (b"base", b"newer", b"overlap", b"changed"):
+        del raw[name]
+    assert Generation.from_fields(raw) == GENERATION
+
+
 def test_fields_of_a_later_version_are_ignored() -> None:
     assert Generation.from_fields(as_redis_has_it(GENERATION) | {b"touched": b"1"}) == GENERATION
 
@@ -49,6 +63,8 @@ def test_a_damaged_record_is_an_error() -> None:
     raw = as_redis_has_it(GENERATION)
     with pytest.raises(StoreError, match="generation 7 is damaged"):
         Generation.from_fields(raw | {b"n_users": b"many"})
+    with pytest.raises(StoreError, match="generation 7 is damaged"):
+        Generation.from_fields(raw | {b"overlap": b"most"})
     del raw[b"dataset"]
     with pytest.raises(StoreError, match="dataset"):
         Generation.from_fields(raw)

@@ -184,12 +184,71 @@ def test_publishing_keeps_one_generation_to_roll_back_to(stocking: Stocking) -> 
     assert stocking.generations.get("als", first.id).retired_at > 0
 
 
-def test_publishing_drops_the_delta(client: redis.Redis, keys: Keys, stocking: Stocking) -> None:
-    base, delta, following = stocking.live(), stocking.ready(), stocking.ready()
-    client.set(keys.live("als"), f"{base.id}:{delta.id}")
+def test_publishing_a_delta_lays_it_over_its_base(stocking: Stocking) -> None:
+    before, base = stocking.live(), stocking.live()
+    delta = stocking.ready_delta(base)
+    pointer = stocking.generations.publish("als", delta.id, delta.fence, overlap=0.75, changed=0.5)
+    assert pointer == stocking.generations.pointer("als") == Pointer(base.id, delta.id)
+    assert [stocking.state(one) for one in (before, base, delta)] == ["previous", "live", "live"]
+    assert [layer.id for layer in stocking.generations.layers("als")] == [base.id, delta.id]
+    published = stocking.generations.get("als", delta.id)
+    assert (published.replaces, published.overlap, published.changed) == ("", 0.75, 0.5)
+    assert stocking.generations.get("als", base.id).replaces == before.id
+
+
+def test_a_delta_takes_the_place_of_the_one_before(stocking: Stocking) -> None:
+    base = stocking.live()
+    first, second = stocking.live_delta(base), stocking.live_delta(base)
+    assert stocking.generations.pointer("als") == Pointer(base.id, second.id)
+    assert [stocking.state(one) for one in (base, first, second)] == ["live", "retired", "live"]
+    assert second.replaces == first.id
+    assert stocking.generations.publish("als", second.id, second.fence) == Pointer(base.id, second.id)
+    assert stocking.state(second) == "live"
+
+
+def test_publishing_a_base_drops_the_delta(stocking: Stocking) -> None:
+    base = stocking.live()
+    delta, following = stocking.live_delta(base), stocking.ready()
     stocking.generations.publish("als", following.id, following.fence)
     assert stocking.generations.pointer("als") == Pointer(following.id)
     assert [stocking.state(one) for one in (base, delta)] == ["previous", "retired"]
+    assert stocking.generations.rollback("als") == Pointer(base.id)
+
+
+def test_a_delta_over_a_base_that_is_not_live_is_not_published(stocking: Stocking) -> None:
+    early, late = stocking.live(), stocking.live()
+    for base in (early, stocking.open()):
+        delta = stocking.ready_delta(base)
+        with pytest.raises(FenceLost, match="not live"):
+            stocking.generations.publish("als", delta.id, delta.fence)
+    assert stocking.generations.pointer("als") == Pointer(late.id)
+    assert stocking.state(late) == "live"
+
+
+def test_a_delta_that_was_overtaken_or_is_not_verified_is_not_published(stocking: Stocking) -> None:
+    base = stocking.live()
+    unverified = stocking.open(USERS[:5], base=base.id)
+    with pytest.raises(GenerationIncomplete, match="is building"):
+        stocking.generations.publish("als", unverified.id, unverified.fence)
+    overtaken = stocking.ready_delta(base)
+    stocking.generations.next_fence("als")
+    with pytest.raises(FenceLost):
+        stocking.generations.publish("als", overtaken.id, overtaken.fence)
+    assert stocking.generations.pointer("als") == Pointer(base.id)
+
+
+def test_no_delta_is_published_over_a_rollback_until_it_is_released(stocking: Stocking) -> None:
+    base = stocking.live()
+    stocking.live_delta(base)
+    under_way = stocking.ready_delta(base)
+    stocking.generations.rollback("als")
+    late = stocking.ready_delta(base)
+    with pytest.raises(ModelOnHold):
+        stocking.generations.publish("als", late.id, late.fence)
+    stocking.generations.release("als")
+    with pytest.raises(FenceLost):
+        stocking.generations.publish("als", under_way.id, under_way.fence)
+    assert stocking.generations.publish("als", late.id, late.fence) == Pointer(base.id, late.id)
 
 
 def test_publishing_twice_after_a_crash_changes_nothing(stocking: Stocking) -> None:
@@ -261,11 +320,13 @@ def test_a_run_under_way_at_a_rollback_loses_its_fence(stocking: Stocking) -> No
         stocking.generations.publish("als", under_way.id, under_way.fence)
 
 
-def test_rolling_back_drops_the_delta_first(client: redis.Redis, keys: Keys, stocking: Stocking) -> None:
-    first, base, delta = stocking.live(), stocking.live(), stocking.ready()
-    client.set(keys.live("als"), f"{base.id}:{delta.id}")
+def test_rolling_back_drops_the_delta_first_and_holds_the_model(stocking: Stocking) -> None:
+    first, base = stocking.live(), stocking.live()
+    delta = stocking.live_delta(base)
     assert stocking.generations.rollback("als") == Pointer(base.id)
     assert [stocking.state(one) for one in (first, base, delta)] == ["previous", "live", "retired"]
+    assert stocking.generations.held_since("als") is not None
+    assert stocking.generations.next_fence("als") == delta.fence + 2
     assert stocking.generations.rollback("als") == Pointer(first.id)
 
 

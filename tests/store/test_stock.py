@@ -23,7 +23,12 @@ Ask = Callable[..., Any]
 def ask(redis_url: str, keys: Keys) -> Ask:
     """Ask the stock of a generation, over a reader that is sure of who touched what."""
 
-    def asked(generation: Generation, question: Question[T], cache_bytes: int = 0) -> T:
+    def asked(
+        generation: Generation,
+        question: Question[T],
+        cache_bytes: int = 0,
+        delta: Generation | None = None,
+    ) -> T:
         async def answer() -> T:
             reader = ShelfReader(
                 redis_url, keys, timeout_seconds=5, recent_ttl_seconds=60, cache_bytes=cache_bytes
@@ -31,7 +36,7 @@ def ask(redis_url: str, keys: Keys) -> Ask:
             await reader.poll()
             await reader.load_marks()
             try:
-                return await question(reader.stock(generation))
+                return await question(reader.stock(generation, delta))
             finally:
                 await reader.close()
 
@@ -237,3 +242,95 @@ def test_without_redis_what_is_in_memory_is_remembered(
         return [stock.remembered_row(b"user 1")]
 
     assert ask(generation, question, 1_000_000) == [pack((1, 1, 1), 2)]
+
+
+IN_DELTA = USERS[:10]
+
+
+@pytest.mark.parametrize("cache_bytes", [0, 1_000_000])
+def test_who_is_in_the_delta_has_its_row_and_everybody_else_the_bases(
+    ask: Ask, client: redis.Redis, keys: Keys, stocking: Stocking, cache_bytes: int
+) -> None:
+    base = stocking.live(1)
+    delta = stocking.live_delta(base, 2, [*IN_DELTA, "newcomer"])
+    Recents(client, keys, 60).touch("user 1", ["9"])
+    Recents(client, keys, 60).touch("user 30", ["9"])
+
+    async def question(stock: Stock) -> list[Any]:
+        users = [*USERS, "newcomer", "stranger"]
+        return [await stock.read_many([user.encode() for user in users]) for _ in range(4)]
+
+    for rows in ask(base, question, cache_bytes, delta):
+        found = [row.row or None for row in rows]
+        older = [pack((1, 1, 1), 2)] * (len(USERS) - len(IN_DELTA))
+        newer = pack((2, 2, 2), 2)
+        assert found == [newer] * len(IN_DELTA) + older + [newer, None]
+        assert [row.recents for row in (rows[0], rows[1], rows[29])] == [["9"], (), ["9"]]
+
+
+def test_both_rows_are_asked_for_in_one_round_trip(ask: Ask, client: redis.Redis, stocking: Stocking) -> None:
+    base = stocking.live(1)
+    delta = stocking.live_delta(base)
+
+    async def question(stock: Stock) -> Any:
+        client.client_pause(200)
+        reading = asyncio.ensure_future(stock.read(b"user 30"))
+        for _ in range(5):
+            await asyncio.sleep(0)
+        wire = stock._connection._wire
+        assert wire is not None
+        return len(wire._waiting), len(wire._unsent), (await reading).row
+
+    assert ask(base, question, 0, delta) == (2, 0, pack((1, 1, 1), 2))
+
+
+def test_a_delta_in_memory_costs_nothing_for_those_who_are_not_in_it(
+    ask: Ask, client: redis.Redis, stocking: Stocking
+) -> None:
+    base = stocking.live(1)
+    delta = stocking.live_delta(base, 2, ["user 1"])
+
+    async def question(stock: Stock) -> Any:
+        for _ in range(2):
+            await stock.read(b"user 1")
+        client.config_resetstat()
+        reading = stock.read_row(b"user 30")
+        assert reading is not None
+        row = await reading
+        assert calls(client)["hget"] == 1
+        client.config_resetstat()
+        held = stock.held_row(b"user 1")
+        assert not {"hget", "hgetall"} & calls(client).keys()
+        return row, held, stock.read_row(b"user 1")
+
+    assert ask(base, question, 1_000_000, delta) == (pack((1, 1, 1), 2), pack((2, 2, 2), 2), None)
+
+
+def test_a_row_in_memory_is_not_handed_out_while_the_delta_may_have_a_newer_one(
+    ask: Ask, stocking: Stocking
+) -> None:
+    base = stocking.live(1)
+    delta = stocking.live_delta(base)
+
+    async def question(stock: Stock) -> Any:
+        alone = Stock(stock._base, None, stock._keys, stock._connection, stock._marks)
+        for _ in range(2):
+            await alone.read(b"user 1")
+        assert alone.held_row(b"user 1") == pack((1, 1, 1), 2)
+        return stock.held_row(b"user 1"), stock.read_row(b"user 1"), stock.remembered_row(b"user 1")
+
+    assert ask(base, question, 1_000_000, delta) == (None, None, pack((1, 1, 1), 2))
+
+
+def test_a_delta_with_long_rows_gives_them_whole(ask: Ask, stocking: Stocking) -> None:
+    base, k = stocking.open(k_store=40), 40
+    stocking.fill(base, dict.fromkeys(USERS, range(k)))
+    delta = stocking.open(IN_DELTA, k_store=k, base=base.id)
+    stocking.fill(delta, dict.fromkeys(IN_DELTA, range(k, 2 * k)))
+
+    async def question(stock: Stock) -> list[Any]:
+        return [await stock.read_many([b"user 1", b"user 30"]) for _ in range(3)]
+
+    for newer, older in ask(base, question, 1_000_000, delta):
+        assert unpack_row(newer.row, 2) == list(range(k, 2 * k))
+        assert unpack_row(older.row, 2) == list(range(k))

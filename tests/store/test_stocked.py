@@ -1,7 +1,7 @@
 import redis
 
 from store.keys import Keys
-from store.stocked import read_rows, read_scores
+from store.stocked import read_lists, read_rows, read_scores
 from tests.store.stocking import USERS, Stocking, pack
 
 
@@ -39,3 +39,23 @@ def test_a_generation_without_user_rows_stocks_nobody(
 ) -> None:
     generation = stocking.open((), layout="segments")
     assert read_rows(client, keys, generation, [b"1"]) == [None]
+
+
+def test_lists_are_the_deltas_else_the_bases(client: redis.Redis, keys: Keys, stocking: Stocking) -> None:
+    base = stocking.live(1)
+    delta = stocking.live_delta(base, 2, [*USERS[:2], "newcomer"])
+    asked = [USERS[0].encode(), USERS[5].encode(), b"newcomer", b"stranger"]
+    found = read_lists(client, keys, stocking.generations.layers("als"), asked)
+    assert found == [[2, 2, 2], [1, 1, 1], [2, 2, 2], []]
+    assert read_lists(client, keys, [base], asked) == [[1, 1, 1], [1, 1, 1], [], []]
+    assert read_lists(client, keys, [delta], asked) == [[2, 2, 2], [], [2, 2, 2], []]
+
+
+def test_in_a_generation_of_segments_everybody_has_the_list_of_one(
+    client: redis.Redis, keys: Keys, stocking: Stocking
+) -> None:
+    generation = stocking.open(["1", "2"], layout="segments")
+    rows = [pack(range(3), 2), pack((7, 8), 2)]
+    stocking.generations.write_segments("als", generation.id, rows, ["", "Drama"])
+    stocking.fill(generation, {"1": [1], "2": [0]})
+    assert read_lists(client, keys, [generation], [b"1", b"2", b"3"]) == [[7, 8], [0, 1, 2], [0, 1, 2]]

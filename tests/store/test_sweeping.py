@@ -39,10 +39,29 @@ def test_what_was_rolled_back_is_swept_and_what_is_live_again_stays(stocking: St
     assert stocking.content_keys(second) == 0
 
 
-def test_a_delta_under_the_pointer_stays(client: redis.Redis, keys: Keys, stocking: Stocking) -> None:
-    base, delta = stocking.live(), stocking.ready()
-    stocking.generations.fail("als", delta.id, "a mistake")
-    client.set(keys.live("als"), f"{base.id}:{delta.id}")
+def test_a_delta_goes_once_another_took_its_place(stocking: Stocking) -> None:
+    base = stocking.live()
+    first, second = stocking.live_delta(base), stocking.live_delta(base)
+    assert sweep(stocking, retire_after=LATER) == 0
+    assert sweep(stocking) > 0
+    assert [stocking.content_keys(one) > 0 for one in (base, first, second)] == [True, False, True]
+
+
+def test_a_delta_goes_with_the_next_base_and_the_one_below_it_stays_to_roll_back_to(
+    stocking: Stocking,
+) -> None:
+    base = stocking.live()
+    delta, following = stocking.live_delta(base), stocking.live()
+    sweep(stocking)
+    assert [stocking.content_keys(one) > 0 for one in (base, delta, following)] == [True, False, True]
+
+
+def test_a_delta_under_the_pointer_stays_whatever_its_record_says(
+    client: redis.Redis, keys: Keys, stocking: Stocking
+) -> None:
+    base = stocking.live()
+    delta = stocking.live_delta(base)
+    client.hset(keys.generation("als", delta.id), "state", "failed")
     assert sweep(stocking) == 0
 
 

@@ -25,6 +25,14 @@ def test_a_whole_generation_becomes_ready(stocking: Stocking) -> None:
     assert stocking.generations.verify("als", generation.id) == verified
 
 
+def test_a_delta_is_counted_by_its_own_users(stocking: Stocking) -> None:
+    base = stocking.live()
+    assert stocking.ready_delta(base).state == "ready"
+    delta = stocking.open(USERS[:10], base=base.id)
+    stocking.fill(delta, dict.fromkeys(USERS[:9], (1, 2, 3)))
+    assert "users reported by its chunks are 9, 10 were announced" in refused(stocking, delta)
+
+
 def test_a_live_generation_stays_live_when_it_is_verified_again(stocking: Stocking) -> None:
     live = stocking.live()
     assert stocking.generations.verify("als", live.id) == live

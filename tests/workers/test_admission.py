@@ -34,3 +34,10 @@ def test_a_blend_of_an_artifact_that_is_not_there_is_refused(runtime: Runtime, d
     job, _ = runtime.jobs.create("pipeline", "blend", params={"config": {"components": components}})
     with pytest.raises(ArtifactNotFound, match="als-20260101T000000Z-00000000"):
         admit(runtime, job)
+
+
+def test_an_artifact_of_another_model_is_not_precomputed(runtime: Runtime, dataset: Dataset) -> None:
+    als = stored(runtime, dataset, "als", {"factors": 7})
+    job, _ = runtime.jobs.create("precompute", "item_knn", params={"artifact": als.id})
+    with pytest.raises(ArtifactNotFound, match="an artifact of als, not of item_knn"):
+        admit(runtime, job)

@@ -1,6 +1,8 @@
 """Events between the stream and the dataset: every one once, whatever stops in between."""
 
 import datetime as dt
+import fcntl
+from concurrent.futures import ThreadPoolExecutor
 
 import polars as pl
 import pytest
@@ -60,3 +62,20 @@ def test_segments_become_a_dataset_version_once(
     fresh = refresh_dataset(runtime)
     assert fresh.manifest.parent == dataset.version
     assert refresh_dataset(runtime).version == fresh.version
+
+
+def test_one_process_at_a_time_makes_a_dataset_version(
+    runtime: Runtime, dispatcher: Dispatcher, dataset: Dataset
+) -> None:
+    runtime.events.append([event(1, dataset)])
+    drain_events(runtime, dispatcher)
+    lock_file = runtime.settings.data_dir / "events" / "pending" / "refresh.lock"
+    with ThreadPoolExecutor() as pool:
+        with lock_file.open("wb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            waiting = [pool.submit(refresh_dataset, runtime) for _ in range(2)]
+            runtime.events.append([event(2, dataset)])
+            drain_events(runtime, dispatcher)
+        versions = {future.result().version for future in waiting}
+    [version] = versions
+    assert runtime.datasets.open(version).manifest.n_interactions == dataset.manifest.n_interactions + 2

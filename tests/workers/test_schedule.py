@@ -42,6 +42,12 @@ def test_a_cron_that_was_not_due_for_a_year_has_no_last_moment() -> None:
     assert last_due("0 3 29 2 *", dt.datetime(2026, 11, 23, tzinfo=BERLIN)) is None
 
 
+def test_incremental_runs_are_started_by_the_clock_only_where_asked_for(settings: Settings) -> None:
+    assert "delta" not in beat_schedule(settings)
+    entry = beat_schedule(settings.model_copy(update={"delta_seconds": 600.0}))["delta"]
+    assert (entry["task"], entry["schedule"]) == ("topshelf.delta", dt.timedelta(minutes=10))
+
+
 def test_an_empty_cron_turns_the_nightly_run_off(settings: Settings) -> None:
     assert "nightly" in beat_schedule(settings)
     assert "nightly" not in beat_schedule(settings.model_copy(update={"nightly_cron": ""}))

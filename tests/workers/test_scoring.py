@@ -1,6 +1,7 @@
 """A chunk, scored and written."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pytest
@@ -30,7 +31,7 @@ def shelf(runtime: Runtime, dataset: Dataset) -> Shelf:
     return load_shelf(runtime, manifest.id)
 
 
-def opened(runtime: Runtime, shelf: Shelf, **changes: int) -> tuple[Generation, UserBuckets]:
+def opened(runtime: Runtime, shelf: Shelf, **changes: Any) -> tuple[Generation, UserBuckets]:
     generation = runtime.generations.create(
         "als",
         fence=runtime.generations.next_fence("als"),

@@ -1,7 +1,7 @@
 """Commands that enqueue, watch and cancel jobs."""
 
 import json
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -10,6 +10,9 @@ from topshelf.cli.application import app, console, print_json
 from topshelf.cli.options import DatasetVersion, Detach, Json, ModelName, Params
 from topshelf.errors import InvalidConfig, JobFailed
 from topshelf.settings import Settings
+
+if TYPE_CHECKING:
+    from workers.runtime import Runtime
 
 PANEL = "Jobs"
 
@@ -23,7 +26,7 @@ def train(
     as_json: Json = False,
 ) -> None:
     """Train a model, compare it with the live one and keep the better as an artifact; publishes nothing."""
-    _run("train", model, param, dataset, detach=detach, as_json=as_json)
+    _train("train", model, param, dataset, detach=detach, as_json=as_json)
 
 
 @app.command(rich_help_panel=PANEL)
@@ -35,7 +38,40 @@ def pipeline(
     as_json: Json = False,
 ) -> None:
     """Train, evaluate, precompute and publish a model: what the nightly run does."""
-    _run("pipeline", model, param, dataset, detach=detach, as_json=as_json)
+    _train("pipeline", model, param, dataset, detach=detach, as_json=as_json)
+
+
+@app.command(rich_help_panel=PANEL)
+def precompute(
+    model: ModelName,
+    artifact: Annotated[
+        str | None, typer.Option(metavar="ID", help="Artifact to make lists with; the model's newest one.")
+    ] = None,
+    since: Annotated[
+        bool,
+        typer.Option(
+            "--since",
+            help="Only for who has new events since the live generation was made; its artifact makes them.",
+        ),
+    ] = False,
+    detach: Detach = False,
+    as_json: Json = False,
+) -> None:
+    """Make everybody's lists anew without training, or with --since only those of users with new events."""
+    from models.registry import model_class
+    from workers.incremental import live_base
+    from workers.runtime import Runtime
+
+    if since and artifact:
+        raise typer.BadParameter("--since takes the live generation's artifact, leave --artifact out")
+    model_class(model)
+    runtime = Runtime(Settings.from_environment())
+    if since:
+        live_base(runtime, model)
+    elif artifact:
+        runtime.artifacts.manifest(artifact)
+    params = {"artifact": artifact} if artifact else {}
+    _run(runtime, "delta" if since else "precompute", model, params, detach=detach, as_json=as_json)
 
 
 @app.command(rich_help_panel=PANEL)
@@ -90,26 +126,32 @@ def parse_params(params: list[str] | None) -> dict[str, Any]:
     return parsed
 
 
-def _run(
+def _train(
     kind: JobKind, model: str, param: list[str] | None, dataset: str | None, *, detach: bool, as_json: bool
+) -> None:
+    from models.registry import create_model
+    from workers.runtime import Runtime
+
+    runtime = Runtime(Settings.from_environment())
+    config = parse_params(param)
+    create_model(model, config)
+    version = runtime.datasets.open(dataset).version if dataset else runtime.datasets.latest().version
+    _run(runtime, kind, model, {"config": config, "dataset": version}, detach=detach, as_json=as_json)
+
+
+def _run(
+    runtime: "Runtime", kind: JobKind, model: str, params: dict[str, Any], *, detach: bool, as_json: bool
 ) -> None:
     from dataclasses import asdict
 
-    from models.registry import create_model
     from topshelf.cli.application import error_console
     from topshelf.cli.job_display import watch_jobs
     from topshelf.cli.tables import metrics_table
     from workers.celery_app import create_app
     from workers.dispatch import Dispatcher
-    from workers.runtime import Runtime
 
-    settings = Settings.from_environment()
-    runtime = Runtime(settings)
-    config = parse_params(param)
-    create_model(model, config)
-    version = runtime.datasets.open(dataset).version if dataset else runtime.datasets.latest().version
-    job, _ = runtime.jobs.create(kind, model, params={"config": config, "dataset": version})
-    Dispatcher(create_app(settings)).start(job.id)
+    job, _ = runtime.jobs.create(kind, model, params=params)
+    Dispatcher(create_app(runtime.settings)).start(job.id)
     if not detach:
         [job] = watch_jobs(runtime.jobs, [job.id], error_console if as_json else console)
     if as_json:
@@ -120,4 +162,6 @@ def _run(
         console.print(metrics_table(f"{job.model} on {job.dataset}", {job.model: job.metrics}))
     if job.state in {"failed", "cancelled"}:
         reason = job.error["error_message"] if job.error else "no reason is known"
-        raise JobFailed(f"job {job.id} {job.state}: {reason}\nsee {settings.data_dir}/logs/worker.log")
+        raise JobFailed(
+            f"job {job.id} {job.state}: {reason}\nsee {runtime.settings.data_dir}/logs/worker.log"
+        )

@@ -103,14 +103,19 @@ def _generations() -> Any:
 
 
 def _model_status(generations: Any, model: str) -> dict[str, Any]:
-    live = generations.live(model)
+    layers = generations.layers(model)
+    live, newest = (layers[0], layers[-1]) if layers else (None, None)
     return {
         "model": model,
-        "generation": str(generations.pointer(model) or "-"),
+        "generation": str(newest.pointer) if newest else "-",
         "age": _age(live.published) if live else None,
         "users": live.n_users if live else None,
         "items": live.n_items if live else None,
         "dataset": live.dataset if live else None,
+        "delta_users": newest.n_users if newest and newest.base else None,
+        "delta_age": _age(newest.published) if newest and newest.base else None,
+        "overlap": newest.overlap if newest else None,
+        "changed": newest.changed if newest else None,
         "held": "yes" if generations.held_since(model) else "",
     }
 
@@ -123,12 +128,21 @@ def _table(models: list[dict[str, Any]]) -> "Table":
             model["model"],
             model["generation"] + (" held" if model["held"] else ""),
             model["age"],
-            "" if model["users"] is None else f"{model['users']:,}",
+            _users(model),
+            "" if model["changed"] is None else f"{model['changed']:.1%}",
             model["dataset"],
         )
         for model in models
     ]
-    return listing(("model", "live", "age", "users", "dataset"), rows)
+    return listing(("model", "live", "age", "users", "changed", "dataset"), rows)
+
+
+def _users(model: dict[str, Any]) -> str:
+    """Users of the base and, after a plus, those the delta has lists for."""
+    if model["users"] is None:
+        return ""
+    newer = "" if model["delta_users"] is None else f" + {model['delta_users']:,}"
+    return f"{model['users']:,}{newer}"
 
 
 def _age(published: str) -> str:

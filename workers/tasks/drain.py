@@ -1,8 +1,11 @@
 """Feedback out of the stream into Parquet segments, and segments into a new dataset version."""
 
 import datetime as dt
+import fcntl
 import logging
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import polars as pl
@@ -29,11 +32,21 @@ def drain_events(runtime: Runtime, dispatch: Dispatcher) -> None:  # noqa: ARG00
 
 
 def refresh_dataset(runtime: Runtime) -> Dataset:
-    """The newest dataset version, with every drained event in it.
+    """The newest dataset version, with every drained event in it; one process at a time makes a new one.
 
     Raises:
         DatasetNotFound: when nothing was ingested yet.
     """
+    with _alone(runtime):
+        return _with_segments(runtime)
+
+
+def has_drained_events(runtime: Runtime) -> bool:
+    """Whether drained events wait for a dataset version."""
+    return any(_pending(runtime).glob("*.parquet"))
+
+
+def _with_segments(runtime: Runtime) -> Dataset:
     base = runtime.datasets.latest()
     segments = sorted(_pending(runtime).glob("*.parquet"))
     if not segments:
@@ -45,6 +58,14 @@ def refresh_dataset(runtime: Runtime) -> Dataset:
         path.rename(merged / path.name)
     log.info("dataset %s holds the events of %d segments", dataset.version, len(segments))
     return dataset
+
+
+@contextmanager
+def _alone(runtime: Runtime) -> Iterator[None]:
+    """Two at once would each leave out what the other has; a process that dies lets go."""
+    with (_pending(runtime) / "refresh.lock").open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _pending(runtime: Runtime) -> Path:

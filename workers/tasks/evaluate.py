@@ -139,12 +139,13 @@ def _check(stage: Stage, fitted: Recommender, dataset: Dataset) -> float:
     users = np.random.default_rng(runtime.settings.seed).choice(
         n_users, min(SAMPLE_USERS, n_users), replace=False
     )
+    users.sort()
     return check_refitted(
         fitted,
         dataset.training_set(),
-        np.sort(users),
+        users,
         k=runtime.settings.k_store,
-        live=live_lists(runtime, stage.job.model, dataset, np.sort(users)),
+        live=live_lists(runtime, stage.job.model, dataset, dataset.users.keys_of(users)),
         min_overlap=runtime.settings.min_overlap,
     )
 

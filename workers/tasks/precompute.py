@@ -5,22 +5,16 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-
 from knn.neighbours import NeighbourIndex
 from models.segments import SEGMENT_ITEMS
-from store.allocation import FieldBytes, Server
-from store.buckets import buckets_per_chunk, chunk_count, chunk_ranges
+from store.buckets import chunk_ranges
+from store.byte_strings import ByteStrings
 from store.catalog import write_catalog
-from store.compactness import read_limits
-from store.connection import allocator_of, check_room, check_serving_server
+from store.connection import check_serving_server
 from store.generations import Generation
 from store.jobs import Job
 from store.pace import read_pace
 from store.packing import pack_rows
-from store.rows import RowShape
-from store.sizing import generation_bytes
-from store.user_buckets import choose_bucket_count
 from topshelf.errors import (
     ChunkTaken,
     GenerationNotFound,
@@ -30,8 +24,11 @@ from topshelf.errors import (
     StoreUnavailable,
     TopshelfError,
 )
+from workers.content import load_content, load_content_buckets
 from workers.dispatch import Dispatcher
-from workers.loading import Shelf, load_buckets, load_shelf, user_keys
+from workers.incremental import open_delta
+from workers.loading import Shelf, load_shelf, user_keys
+from workers.opening import begun_before, open_generation
 from workers.progress import pace_message
 from workers.room import Room
 from workers.runtime import Runtime
@@ -39,9 +36,6 @@ from workers.scoring import has_user_rows, write_chunk
 from workers.stage import Stage, end_job, go_on, kept_alive, lock_seconds, overall, run_stage
 
 log = logging.getLogger(__name__)
-
-SAMPLED_IDS = 1_000
-"""User ids looked at to tell how many bytes one takes."""
 
 
 def precompute(runtime: Runtime, dispatch: Dispatcher, job_id: str) -> None:
@@ -90,8 +84,8 @@ def _write_when_there_is_room(runtime: Runtime, job: Job, generation_id: str, ch
         room.wait()
 
     generation = runtime.generations.get(job.model, generation_id)
-    shelf = load_shelf(runtime, generation.artifact)
-    buckets = load_buckets(runtime, generation.dataset, generation.n_buckets)
+    shelf = load_content(runtime, generation).shelf
+    buckets = load_content_buckets(runtime, generation)
     chunks = chunk_ranges(generation.n_buckets, generation.buckets_per_chunk)
     room.wait()
     while True:
@@ -131,8 +125,8 @@ def _close_chunk(runtime: Runtime, dispatch: Dispatcher, job: Job, remaining: in
 
 def _open_generation(stage: Stage, dispatch: Dispatcher) -> bool:
     runtime, job = stage.runtime, stage.job
-    generation = _generation_of(stage)
-    if not generation.n_chunks:
+    generation = _generation_of(stage, dispatch)
+    if generation is None or not generation.n_chunks:
         return True
     runtime.jobs.update(job.id, message=f"{generation.n_users:,} users in {generation.n_chunks} chunks")
     chunks = [stalled.chunk for stalled in runtime.generations.stalled_chunks(job.model, generation.id)]
@@ -141,8 +135,8 @@ def _open_generation(stage: Stage, dispatch: Dispatcher) -> bool:
     return False
 
 
-def _generation_of(stage: Stage) -> Generation:
-    """The generation a job fills: the one it opened before, or a new one.
+def _generation_of(stage: Stage, dispatch: Dispatcher) -> Generation | None:
+    """The generation a job fills: the one it opened before, or a new one; None where none is wanted.
 
     The job names a generation only once all that its chunks and readers need stands in Redis. Its record
     comes before all that, so that nothing is left that no record names, wherever this is cut off.
@@ -152,10 +146,26 @@ def _generation_of(stage: Stage) -> Generation:
         return runtime.generations.get(job.model, job.generation)
     stage.report(0.0, "opening a generation")
     check_serving_server(runtime.serving)
+    generation = open_delta(stage, dispatch) if job.kind == "delta" else _open_base(runtime, job)
+    if generation is not None:
+        runtime.jobs.update(job.id, generation=generation.id)
+    return generation
+
+
+def _open_base(runtime: Runtime, job: Job) -> Generation:
     shelf = load_shelf(runtime, job.artifact)
-    neighbours = shelf.model.neighbours()
-    generation = _begun_before(runtime, job) or _create_generation(
-        runtime, job, shelf, knn=shelf.manifest.id if neighbours is not None else ""
+    manifest, neighbours = shelf.dataset.manifest, shelf.model.neighbours()
+    generation = begun_before(runtime, job) or open_generation(
+        runtime,
+        job,
+        user_keys(shelf.dataset.users) if has_user_rows(shelf.model) else ByteStrings.of([]),
+        layout=shelf.model.layout,
+        n_items=manifest.n_items,
+        k_store=runtime.settings.k_store,
+        dataset=manifest.version,
+        artifact=job.artifact,
+        knn=shelf.manifest.id if neighbours is not None else "",
+        cut_off=manifest.cut_off,
     )
     _write_catalog(runtime, shelf)
     if neighbours is not None:
@@ -164,62 +174,7 @@ def _generation_of(stage: Stage) -> Generation:
         segments = shelf.model.segments(SEGMENT_ITEMS)
         rows = pack_rows(segments.ranking.items, generation.id_width).tolist()
         runtime.generations.write_segments(job.model, generation.id, rows, segments.labels)
-    runtime.jobs.update(job.id, generation=generation.id)
     return generation
-
-
-def _begun_before(runtime: Runtime, job: Job) -> Generation | None:
-    """The generation an earlier attempt of the stage created; None where there is none, or Redis lost it."""
-    if not job.fence:
-        return None
-    try:
-        return runtime.generations.get(job.model, str(job.fence))
-    except GenerationNotFound:
-        return None
-
-
-def _create_generation(runtime: Runtime, job: Job, shelf: Shelf, knn: str) -> Generation:
-    settings, manifest = runtime.settings, shelf.dataset.manifest
-    n_users = manifest.n_users if has_user_rows(shelf.model) else 0
-    row = RowShape.of(shelf.model.layout, manifest.n_items, settings.k_store, scores=settings.store_scores)
-    per_chunk = buckets_per_chunk(settings.chunk_users, settings.users_per_bucket)
-    n_buckets = _n_buckets(runtime, shelf, row, per_chunk) if n_users else 0
-    fence = runtime.generations.next_fence(job.model, above=job.fence)
-    runtime.jobs.update(job.id, fence=fence)
-    return runtime.generations.create(
-        job.model,
-        fence=fence,
-        layout=shelf.model.layout,
-        dataset=manifest.version,
-        artifact=job.artifact,
-        knn=knn,
-        n_users=n_users,
-        n_items=manifest.n_items,
-        n_buckets=n_buckets,
-        buckets_per_chunk=per_chunk,
-        k_store=settings.k_store,
-        score_width=row.score_width,
-        cut_off=manifest.cut_off,
-    )
-
-
-def _n_buckets(runtime: Runtime, shelf: Shelf, row: RowShape, per_chunk: int) -> int:
-    """Buckets that the server keeps compactly, and has room for."""
-    keys = user_keys(shelf.dataset.users)
-    server = Server(allocator_of(runtime.serving), read_limits(runtime.serving))
-    n_buckets = choose_bucket_count(
-        keys,
-        runtime.settings.users_per_bucket,
-        server.limits,
-        head_bytes=row.head_bytes,
-        tail_bytes=row.tail_bytes,
-    )
-    sample = keys.take(np.linspace(0, len(keys) - 1, SAMPLED_IDS).astype(np.int64))
-    field = FieldBytes.of(sample.tolist())
-    n_chunks = chunk_count(n_buckets, per_chunk)
-    needed = generation_bytes(len(keys), n_buckets, n_chunks, field, row, server=server)
-    check_room(runtime.serving, needed.total, high_water=runtime.settings.memory_high_water)
-    return n_buckets
 
 
 def _write_catalog(runtime: Runtime, shelf: Shelf) -> None:

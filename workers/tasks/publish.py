@@ -1,6 +1,7 @@
 """Stage publish: verify a whole generation, compare a sample with the model, flip the pointer."""
 
 import logging
+from dataclasses import asdict
 
 import numpy as np
 
@@ -9,8 +10,9 @@ from store.repair import reopen_lost_chunks
 from store.rows import unpack_row
 from store.stocked import read_rows
 from topshelf.errors import GenerationIncomplete
+from workers.churn import Churn, measure_churn
+from workers.content import load_content
 from workers.dispatch import Dispatcher
-from workers.loading import load_shelf
 from workers.runtime import Runtime
 from workers.scoring import score_users
 from workers.stage import MAX_ATTEMPTS, Stage, run_stage
@@ -27,6 +29,11 @@ def publish(runtime: Runtime, dispatch: Dispatcher, job_id: str) -> None:
 
 def _publish(stage: Stage, dispatch: Dispatcher) -> bool:
     runtime, job = stage.runtime, stage.job
+    if not job.generation:
+        pointer = runtime.generations.pointer(job.model)
+        message = f"nobody has new events since generation {pointer}; nothing was published"
+        runtime.jobs.update(job.id, progress=1.0, message=message, result={"generation": None, "users": 0})
+        return True
     stage.report(0.0, "verifying")
     generation = runtime.generations.get(job.model, job.generation)
     if generation.state in {"building", "ready"}:
@@ -36,15 +43,30 @@ def _publish(stage: Stage, dispatch: Dispatcher) -> bool:
             _write_lost_chunks(stage, dispatch, generation, incomplete)
             return False
         compare_sample(runtime, job.model, generation.id)
-        runtime.generations.publish(job.model, generation.id, generation.fence)
+        stage.report(0.5, "comparing with what is live")
+        churn = measure_churn(runtime, generation)
+        shares = {} if churn is None else asdict(churn)
+        runtime.generations.publish(job.model, generation.id, generation.fence, **shares)
     published = runtime.generations.get(job.model, generation.id)
     runtime.jobs.update(
         job.id,
         progress=1.0,
-        message=f"generation {published.id} is live",
-        result={"generation": published.id, "users": published.n_users, "replaces": published.replaces},
+        message=f"generation {published.pointer} is live{_described(published)}",
+        result={
+            "generation": published.id,
+            "users": published.n_users,
+            "replaces": published.replaces,
+            "overlap": published.overlap,
+            "changed": published.changed,
+        },
     )
     return True
+
+
+def _described(published: Generation) -> str:
+    if published.overlap is None or published.changed is None:
+        return ""
+    return f": {Churn(published.overlap, published.changed)}"
 
 
 def _write_lost_chunks(
@@ -73,10 +95,10 @@ def compare_sample(runtime: Runtime, model: str, generation_id: str) -> None:
     generation = runtime.generations.get(model, generation_id)
     if generation.layout == "segments":
         return
-    shelf = load_shelf(runtime, generation.artifact)
-    users = np.unique(np.linspace(0, generation.n_users - 1, SAMPLE_USERS).astype(np.int64))
-    expected = score_users(shelf, users, generation.k_store).items
-    user_keys = shelf.dataset.users.keys_of(users)
+    content = load_content(runtime, generation)
+    users = content.sample(SAMPLE_USERS)
+    expected = score_users(content.shelf, users, generation.k_store).items
+    user_keys = content.shelf.dataset.users.keys_of(users)
     rows = read_rows(runtime.serving, runtime.keys, generation, user_keys)
     for user_key, row, items in zip(user_keys, rows, expected, strict=True):
         if row is None or not np.array_equal(unpack_row(row, generation.id_width), items[items >= 0]):

@@ -45,6 +45,12 @@ def test_a_job_is_recorded_and_one_message_with_its_id_is_sent(
     assert message["headers"]["id"].startswith(job["id"])
 
 
+def test_an_incremental_run_is_a_job_of_its_own_kind(admin: Caller, client: redis.Redis, jobs: Jobs) -> None:
+    job = admin.post("/jobs", json={"kind": "delta", "model": "als"}).json()
+    assert (job["kind"], job["stage"]) == ("delta", "precompute")
+    assert len(sent(client)) == 1
+
+
 def test_the_same_job_id_again_starts_nothing(admin: Caller, client: redis.Redis) -> None:
     body = {"kind": "train", "model": "als", "job_id": "nightly-1"}
     assert admin.post("/jobs", json=body).json()["id"] == "nightly-1"

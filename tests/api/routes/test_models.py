@@ -50,6 +50,27 @@ def test_generations_come_newest_first(stocked: Shop, api: Caller) -> None:
     assert [(one["id"], one["state"]) for one in found["generations"]] == [("2", "live"), ("1", "previous")]
 
 
+def test_a_delta_names_its_base_and_the_histories_it_has(stocked: Shop, api: Caller) -> None:
+    base = stocked.generations.live("als")
+    assert base is not None
+    stocked.publish_delta(base, [7], shift=3)
+    delta, below = api.get("/models/als/generations").json()["generations"]
+    assert [(one["state"], one["base"], one["histories"]) for one in (delta, below)] == [
+        ("live", "1", "d2"),
+        ("live", "", "d1"),
+    ]
+    assert (delta["n_users"], delta["overlap"], delta["changed"]) == (1, None, None)
+    assert of_model(api.get("/models"), "als")["pointer"] == "1:2"
+
+
+def test_generations_say_what_they_changed(stocked: Shop, api: Caller) -> None:
+    next_one = stocked.begin("item_knn")
+    record = stocked.keys.generation("item_knn", next_one.id)
+    stocked.client.hset(record, mapping={"overlap": "0.75", "changed": "0.5"})
+    [newest, _] = api.get("/models/item_knn/generations").json()["generations"]
+    assert (newest["overlap"], newest["changed"]) == (0.75, 0.5)
+
+
 @pytest.mark.parametrize(
     ("method", "what"), [("GET", "generations"), ("POST", "rollback"), ("POST", "release")]
 )

@@ -2,12 +2,19 @@ import base64
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import redis
+from scipy.sparse import csr_matrix
 
+from interactions.training_set import TrainingSet
+from models.artifacts import Artifacts
+from models.registry import create_model
+from store.generations import Generations
 from store.jobs import Jobs
 from store.keys import Keys
 from tests.topshelf.cli.outcome import Topshelf
+from tests.topshelf.cli.test_shelves import publish
 from topshelf.cli.jobs import parse_params
 from topshelf.errors import InvalidConfig
 
@@ -127,3 +134,59 @@ def test_a_detached_job_is_recorded_and_sent(
     [message] = client.lrange("io", 0, -1)
     arguments, _, _ = json.loads(base64.b64decode(json.loads(message)["body"]))
     assert arguments == [job.id]
+
+
+def test_nothing_is_precomputed_of_what_is_not_there(topshelf: Topshelf, jobs: Jobs) -> None:
+    assert topshelf("precompute", "alz").exit_code == 4
+    assert (
+        topshelf("precompute", "als", "--artifact", "nope", "--json").error["error_key"]
+        == "artifact_not_found"
+    )
+    assert topshelf("precompute", "als", "--since", "--artifact", "one").exit_code == 2
+    nothing_live = topshelf("precompute", "als", "--since", "--json")
+    assert nothing_live.exit_code == 5
+    assert nothing_live.error["error_key"] == "generation_not_found"
+    assert "topshelf pipeline als" in nothing_live.error["error_message"]
+    assert jobs.list() == []
+
+
+def test_a_precompute_job_names_the_artifact_where_one_is_asked_for(
+    topshelf: Topshelf, jobs: Jobs, tmp_path: Path
+) -> None:
+    artifact = trained(tmp_path, "item_knn")
+    assert topshelf("precompute", "item_knn", "--detach").exit_code == 0
+    assert topshelf("precompute", "item_knn", "--artifact", artifact, "--detach").exit_code == 0
+    assert [(job.kind, job.params) for job in jobs.list()] == [
+        ("precompute", {"artifact": artifact}),
+        ("precompute", {}),
+    ]
+
+
+@pytest.mark.parametrize(("model", "exit_code"), [("item_knn", 0), ("bpr", 4)])
+def test_an_incremental_run_is_asked_for_where_the_live_model_folds_in(
+    topshelf: Topshelf,
+    jobs: Jobs,
+    client: redis.Redis,
+    keys: Keys,
+    tmp_path: Path,
+    model: str,
+    exit_code: int,
+) -> None:
+    publish(Generations(client, keys), model, trained(tmp_path, model))
+    sent = topshelf("precompute", model, "--since", "--detach", "--json")
+    assert sent.exit_code == exit_code
+    if exit_code:
+        assert sent.error["error_key"] == "model_cannot_fold_in"
+        assert jobs.list() == []
+        return
+    [job] = jobs.list()
+    assert (sent.answer["id"], job.kind, job.params) == (job.id, "delta", {})
+
+
+def trained(tmp_path: Path, name: str) -> str:
+    """Id of an artifact in the command's data folder."""
+    data = TrainingSet.of(csr_matrix(np.ones((3, 3), np.float32)))
+    manifest = Artifacts(tmp_path / "data" / "artifacts").save(
+        create_model(name).fit(data), dataset_version="d1", metrics={}, split="s", code_version="1"
+    )
+    return manifest.id

@@ -22,14 +22,21 @@ def generations(client: redis.Redis, keys: Keys, on_redis: None) -> Generations:
     return Generations(client, keys)
 
 
-def publish(generations: Generations, model: str = MODEL) -> str:
+def publish(
+    generations: Generations,
+    model: str = MODEL,
+    artifact: str = "popular-1",
+    *,
+    base: str = "",
+    churn: tuple[float, float] | None = None,
+) -> str:
     fence = generations.next_fence(model)
     generation = generations.create(
         model,
         fence=fence,
         layout="segments",
         dataset="20261123T000000Z-d1",
-        artifact="popular-1",
+        artifact=artifact,
         knn="",
         n_users=0,
         n_items=3,
@@ -37,10 +44,12 @@ def publish(generations: Generations, model: str = MODEL) -> str:
         buckets_per_chunk=1,
         k_store=2,
         cut_off="2026-11-22T00:00:00Z",
+        base=base,
     )
     generations.write_segments(model, generation.id, [b"\x00\x00\x01\x00"], [""])
     generations.verify(model, generation.id)
-    generations.publish(model, generation.id, fence)
+    overlap, changed = churn or (None, None)
+    generations.publish(model, generation.id, fence, overlap=overlap, changed=changed)
     return generation.id
 
 
@@ -67,6 +76,20 @@ def test_the_status_says_what_is_live_and_what_waits(
     shown = topshelf("status").out
     assert "1 jobs under way, 1 events not drained yet" in shown
     assert MODEL in shown
+
+
+def test_the_status_says_what_changed_and_who_has_newer_lists(
+    topshelf: Topshelf, generations: Generations
+) -> None:
+    base = publish(generations, churn=(0.75, 0.5))
+    [model] = topshelf("status", "--json").answer["models"]
+    assert (model["overlap"], model["changed"], model["delta_users"]) == (0.75, 0.5, None)
+    assert "50.0%" in topshelf("status").out
+    delta = publish(generations, base=base, churn=(0.875, 0.125))
+    [model] = topshelf("status", "--json").answer["models"]
+    assert model["generation"] == f"{base}:{delta}"
+    assert (model["overlap"], model["changed"], model["delta_users"]) == (0.875, 0.125, 0)
+    assert "0 + 0" in topshelf("status").out
 
 
 def test_a_rollback_serves_the_previous_generation_and_holds_it(

@@ -1,0 +1,88 @@
+"""Opening a generation: room for it is looked for, its users are spread over buckets and chunks."""
+
+from typing import Any
+
+import numpy as np
+
+from store.allocation import FieldBytes, Server
+from store.buckets import buckets_per_chunk, chunk_count
+from store.byte_strings import ByteStrings
+from store.compactness import read_limits
+from store.connection import allocator_of, check_room
+from store.generation import Generation, Layout
+from store.job import Job
+from store.rows import RowShape
+from store.sizing import generation_bytes
+from store.user_buckets import choose_bucket_count
+from topshelf.errors import GenerationNotFound
+from workers.runtime import Runtime
+
+SAMPLED_IDS = 1_000
+"""User ids looked at to tell how many bytes one takes."""
+
+
+def begun_before(runtime: Runtime, job: Job) -> Generation | None:
+    """The generation an earlier attempt of the stage opened; None where there is none, or Redis lost it."""
+    if not job.fence:
+        return None
+    try:
+        return runtime.generations.get(job.model, str(job.fence))
+    except GenerationNotFound:
+        return None
+
+
+def open_generation(
+    runtime: Runtime,
+    job: Job,
+    user_keys: ByteStrings,
+    *,
+    layout: Layout,
+    n_items: int,
+    k_store: int,
+    **described: Any,
+) -> Generation:
+    """A new generation under a new fence; ``described`` is what else ``Generations.create`` takes.
+
+    Its fence stands in the job's record before it is created: so an attempt that is cut off is found again.
+
+    Raises:
+        NotEnoughRoom: Redis could not hold it.
+        UnsuitableServer: Redis would not keep such rows compactly.
+    """
+    settings = runtime.settings
+    row = RowShape.of(layout, n_items, k_store, scores=settings.store_scores)
+    per_chunk = buckets_per_chunk(settings.chunk_users, settings.users_per_bucket)
+    n_buckets = _n_buckets(runtime, user_keys, row, per_chunk) if len(user_keys) else 0
+    fence = runtime.generations.next_fence(job.model, above=job.fence)
+    runtime.jobs.update(job.id, fence=fence)
+    return runtime.generations.create(
+        job.model,
+        fence=fence,
+        layout=layout,
+        n_users=len(user_keys),
+        n_items=n_items,
+        n_buckets=n_buckets,
+        buckets_per_chunk=per_chunk,
+        k_store=k_store,
+        score_width=row.score_width,
+        **described,
+    )
+
+
+def _n_buckets(runtime: Runtime, user_keys: ByteStrings, row: RowShape, per_chunk: int) -> int:
+    """Buckets that the server keeps compactly, and has room for."""
+    server = Server(allocator_of(runtime.serving), read_limits(runtime.serving))
+    n_buckets = choose_bucket_count(
+        user_keys,
+        runtime.settings.users_per_bucket,
+        server.limits,
+        head_bytes=row.head_bytes,
+        tail_bytes=row.tail_bytes,
+    )
+    sample = user_keys.take(np.linspace(0, len(user_keys) - 1, SAMPLED_IDS).astype(np.int64))
+    n_chunks = chunk_count(n_buckets, per_chunk)
+    needed = generation_bytes(
+        len(user_keys), n_buckets, n_chunks, FieldBytes.of(sample.tolist()), row, server=server
+    )
+    check_room(runtime.serving, needed.total, high_water=runtime.settings.memory_high_water)
+    return n_buckets
