@@ -8,8 +8,6 @@ from typing import cast
 
 import redis
 from fastapi import Request
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from api.assortment import ItemId
 from api.circuit import Circuit
@@ -220,6 +218,4 @@ def favourites(profile: Mapping[str, object] | None) -> tuple[str, ...]:
 
 def _impatient(url: str) -> redis.Redis:
     """A client that tries once: a person waits for the answer, and may ask again."""
-    client = connect(url, timeout_seconds=STORE_SECONDS)
-    client.set_retry(Retry(NoBackoff(), 0))
-    return client
+    return connect(url, timeout_seconds=STORE_SECONDS, retries=0)

@@ -13,6 +13,9 @@ from topshelf.errors import InvalidId
 
 IdKind = Literal["int64", "string"]
 
+KEY_BLOCK = 1_000_000
+"""Ids written out at a time, so that what is needed in between stays small."""
+
 
 @dataclass(frozen=True, eq=False)
 class IdMap:
@@ -100,12 +103,13 @@ class IdMap:
     def key_bytes(self) -> tuple[np.ndarray, np.ndarray]:
         """The keys of all ids end to end, (n_bytes,) uint8, and where they begin and end, (n + 1,) int64."""
         kind = pl.String if self.kind == "string" else pl.Int64
-        texts = pl.Series(self.external, dtype=kind).cast(pl.String)
-        lengths = texts.str.len_bytes().to_numpy()
         offsets = np.zeros(len(self) + 1, np.int64)
-        np.cumsum(lengths, out=offsets[1:])
-        whole = texts.str.join("").item() if len(self) else ""
-        return np.frombuffer(whole.encode(), np.uint8), offsets
+        parts = []
+        for first in range(0, len(self), KEY_BLOCK):
+            texts = pl.Series(self.external[first : first + KEY_BLOCK], dtype=kind).cast(pl.String)
+            offsets[first + 1 : first + 1 + KEY_BLOCK] = texts.str.len_bytes().to_numpy()
+            parts.append(texts.str.join("").item().encode())
+        return np.frombuffer(b"".join(parts), np.uint8), np.cumsum(offsets, out=offsets)
 
     @cached_property
     def _order(self) -> np.ndarray | None:

@@ -12,7 +12,7 @@ ENTRY_BYTES = 400
 
 
 class Bucket:
-    """The rows of about a hundred users in two byte strings: 50 bytes a user instead of a dict's 200."""
+    """The rows of a bucket's users in two byte strings: 50 bytes a user instead of a dict's 200."""
 
     __slots__ = ("_ends", "_rows", "_users", "_width")
 

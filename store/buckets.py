@@ -1,4 +1,4 @@
-"""Buckets: Redis hashes that about a hundred users share, so that a row costs some thirty bytes."""
+"""Buckets: Redis hashes that dozens of users share, so that a row costs some thirty bytes."""
 
 import math
 import zlib

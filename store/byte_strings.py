@@ -9,8 +9,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-CRC_BLOCK = 100_000
-"""Strings made into Python objects at a time, for zlib."""
+BLOCK = 100_000
+"""Strings worked on at a time, so that what is needed in between stays small."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,18 +60,25 @@ class ByteStrings:
 
     def take(self, indices: NDArray[np.integer]) -> Self:
         """The strings at ``indices`` (m,), in that order."""
-        lengths = self.lengths[indices]
-        offsets = ends_of(lengths)
+        offsets = np.zeros(indices.size + 1, np.int64)
+        blocks = [slice(first, first + BLOCK) for first in range(0, indices.size, BLOCK)]
+        for block in blocks:
+            offsets[1:][block] = self.offsets[indices[block] + 1] - self.offsets[indices[block]]
+        np.cumsum(offsets, out=offsets)
         data = np.empty(offsets[-1], np.uint8)
-        copy_pieces(data, offsets[:-1], self.data, self.offsets[indices], lengths)
+        for block in blocks:
+            starts = self.offsets[indices[block]]
+            copy_pieces(
+                data, offsets[:-1][block], self.data, starts, self.offsets[indices[block] + 1] - starts
+            )
         return type(self)(data, offsets)
 
     def crc32(self) -> NDArray[np.uint32]:
         """What ``zlib.crc32`` gives for each string, (n,)."""
         crcs = np.empty(len(self), np.uint32)
-        for first in range(0, len(self), CRC_BLOCK):
-            strings = self.part(first, min(first + CRC_BLOCK, len(self))).tolist()
-            crcs[first : first + CRC_BLOCK] = np.fromiter(map(zlib.crc32, strings), np.uint32, len(strings))
+        for first in range(0, len(self), BLOCK):
+            strings = self.part(first, min(first + BLOCK, len(self))).tolist()
+            crcs[first : first + BLOCK] = np.fromiter(map(zlib.crc32, strings), np.uint32, len(strings))
         return crcs
 
 

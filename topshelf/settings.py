@@ -93,7 +93,7 @@ class Settings(BaseModel):
         False, description="whether each item's score is kept beside it, for GET /reco/…?scores=true"
     )
     users_per_bucket: int = Field(
-        128, ge=1, le=500, description="users that share one Redis hash, fewer where the server wants that"
+        64, ge=1, le=500, description="users that share one Redis hash, fewer where the server wants that"
     )
     write_connections: int = Field(
         2, ge=1, le=32, description="connections a worker process writes rows over"

@@ -132,8 +132,8 @@ def _writing_seconds(work: Workload, row: RowShape) -> float:
 def _process_bytes(work: Workload) -> int:
     vectors = 4 * work.factors * (work.users + work.items)
     history = INTERACTION_BYTES * work.interactions + 4 * work.users
-    # Keys and their offsets twice while they are sorted; checksums, buckets and the order besides.
-    buckets = work.users * (2 * (math.ceil(work.field.length) + 8) + 20)
+    # Keys and their offsets twice while they are sorted, and the order besides.
+    buckets = work.users * (2 * (math.ceil(work.field.length) + 8) + 8)
     # A model's file and its arrays are held at the same time while it is loaded.
     return PROCESS_BYTES + max(2 * vectors, vectors + history + buckets + BLOCK_BYTES)
 

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from interactions import id_map
 from interactions.id_map import IdMap
 from topshelf.errors import InvalidId
 
@@ -85,11 +86,18 @@ def test_keys_are_the_utf8_of_each_id() -> None:
 
 @pytest.mark.parametrize("ids", [[-7, 0, 42, 2**63 - 1], ["ünï", "", "b", "🦊", "a\0b"]])
 def test_the_keys_of_all_ids_lie_end_to_end(ids: list[int] | list[str]) -> None:
-    id_map = IdMap.of(ids)
-    data, offsets = id_map.key_bytes()
+    known = IdMap.of(ids)
+    data, offsets = known.key_bytes()
     cut = [data[start:end].tobytes() for start, end in itertools.pairwise(offsets)]
-    assert cut == id_map.keys_of(range(len(ids)))
+    assert cut == known.keys_of(range(len(ids)))
     assert (data.dtype.name, offsets.dtype.name) == ("uint8", "int64")
+
+
+def test_the_keys_of_many_ids_are_written_out_block_by_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(id_map, "KEY_BLOCK", 7)
+    data, offsets = IdMap.of(range(100)).key_bytes()
+    assert data.tobytes() == b"".join(b"%d" % number for number in range(100))
+    assert offsets.tolist() == [*range(11), *range(12, 192, 2)]
 
 
 def test_nobody_has_no_keys() -> None:

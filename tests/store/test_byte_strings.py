@@ -41,9 +41,16 @@ def test_one_string_may_be_very_long() -> None:
 
 
 def test_checksums_are_those_of_zlib(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(byte_strings, "CRC_BLOCK", 7)
+    monkeypatch.setattr(byte_strings, "BLOCK", 7)
     strings = [f"用户 {number}".encode() for number in range(50)]
     assert ByteStrings.of(strings).crc32().tolist() == [zlib.crc32(text) for text in strings]
+
+
+def test_many_strings_are_taken_block_by_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(byte_strings, "BLOCK", 7)
+    strings = [b"x" * (number % 5) + b"%d" % number for number in range(50)]
+    order = np.random.default_rng(0).permutation(50)
+    assert ByteStrings.of(strings).take(order).tolist() == [strings[place] for place in order]
 
 
 def test_lines_of_a_table_are_strings() -> None:

@@ -80,7 +80,7 @@ def test_a_user_costs_some_thirty_bytes(topshelf: Topshelf) -> None:
     assert answer["redis_bytes"]["peak"] == 3 * answer["redis_bytes"]["total"]
     rows = answer["redis_bytes"]["rows"] + answer["redis_bytes"]["keys"]
     assert 26 < rows / answer["users"] < 32
-    assert (answer["buckets"], answer["chunks"]) == (782, 10)
+    assert (answer["buckets"], answer["chunks"]) == (1_563, 10)
 
 
 @pytest.mark.parametrize(
