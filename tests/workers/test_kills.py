@@ -1,6 +1,6 @@
 """``kill -9`` of workers and of Redis while lists are made: the lists are those of a run left in peace.
 
-The few kills of the whole suite are the first of ``make test-kills``, which makes twenty.
+The whole suite makes a few kills, ``make test-kills`` many.
 """
 
 import contextlib
@@ -147,14 +147,8 @@ def open_shop(tmp_path: Path, redis_binary: Path | None) -> Iterator[OpenShop]:
         shop.close()
 
 
-def complete(rows: Rows) -> bool:
-    return all(len(of_model) == N_USERS and None not in of_model for of_model in rows.values())
-
-
-def survives_kills(shop: Shop, kills: int, seed: int) -> None:
+def survives_kills(shop: Shop, expected: Rows, kills: int, seed: int) -> None:
     """Kill workers that often, in as many runs as it takes; every run must end with the same lists."""
-    expected = shop.run("undisturbed")
-    assert complete(expected)
     chance = random.Random(seed)
     run = 0
     while shop.kills < kills:
@@ -167,28 +161,35 @@ def survives_kills(shop: Shop, kills: int, seed: int) -> None:
         assert shop.run(f"disturbed-{run}", disturb) == expected
 
 
-def survives_redis(shop: Shop, killed: int) -> None:
-    expected = shop.run("undisturbed")
-    assert complete(expected)
+def survives_redis(shop: Shop, expected: Rows, killed: int) -> None:
     assert shop.run("killed", lambda job_ids: shop.kill_redis(job_ids, shop.servers[killed])) == expected
 
 
-def test_two_kills_of_workers_leave_the_same_lists(open_shop: OpenShop) -> None:
-    survives_kills(open_shop(), kills=2, seed=5)
+def undisturbed(shop: Shop) -> Rows:
+    rows = shop.run("undisturbed")
+    assert all(len(of_model) == N_USERS and None not in of_model for of_model in rows.values())
+    return rows
 
 
-def test_a_kill_of_redis_leaves_the_same_lists(open_shop: OpenShop) -> None:
-    survives_redis(open_shop(), killed=0)
+def test_kills_of_workers_and_of_redis_leave_the_same_lists(open_shop: OpenShop) -> None:
+    shop = open_shop()
+    expected = undisturbed(shop)
+    survives_kills(shop, expected, kills=2, seed=5)
+    survives_redis(shop, expected, killed=0)
 
 
 @pytest.mark.kills
 @pytest.mark.timeout(1_800)
-def test_twenty_kills_of_workers_leave_the_same_lists(open_shop: OpenShop) -> None:
-    survives_kills(open_shop(), kills=20, seed=5)
+def test_twenty_kills_of_workers_and_one_of_redis_leave_the_same_lists(open_shop: OpenShop) -> None:
+    shop = open_shop()
+    expected = undisturbed(shop)
+    survives_kills(shop, expected, kills=20, seed=5)
+    survives_redis(shop, expected, killed=0)
 
 
 @pytest.mark.kills
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("killed", [0, 1], ids=["serving", "durable"])
 def test_a_kill_of_one_of_two_servers_leaves_the_same_lists(open_shop: OpenShop, killed: int) -> None:
-    survives_redis(open_shop(servers=2), killed=killed)
+    shop = open_shop(servers=2)
+    survives_redis(shop, undisturbed(shop), killed)
