@@ -20,7 +20,7 @@ demo: $(VENV)/demo.done ## install, then run the whole system on MovieLens-100K 
 test: $(VENV)/test.done ## run the whole suite against a real Redis that it starts itself
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
-test-kills: $(VENV)/test.done ## kill -9 of workers at 20 random moments and of Redis; some minutes
+test-kills: $(VENV)/test.done ## kill -9 of workers at 20 random moments and of Redis; ten minutes
 	$(BIN)/python -m pytest -m kills $(PYTEST_ARGS)
 
 check: $(VENV)/test.done ## ruff, mypy --strict, import-linter

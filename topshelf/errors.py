@@ -172,7 +172,7 @@ class UnsuitableServer(StoreError):
 
 
 class NotEnoughRoom(StoreError):
-    """Raised when a generation does not fit below ``maxmemory``, or Redis is full and takes no more."""
+    """Raised when a new generation would not fit below ``maxmemory``, or does not while it is written."""
 
     key = "not_enough_room"
 

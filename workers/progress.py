@@ -11,7 +11,8 @@ def pace_message(pace: Pace) -> str:
     words = [f"{pace.users_written:,} of {pace.n_users:,} users"]
     if pace.seconds_left is not None:
         words.append(f"{_rounded(pace.users_per_second):,} a second")
-        words.append(f"{time_left(pace.seconds_left)} left")
+        if pace.users_written < pace.n_users:
+            words.append(f"{time_left(pace.seconds_left)} left")
     return ", ".join(words)
 
 

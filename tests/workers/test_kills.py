@@ -1,6 +1,6 @@
 """``kill -9`` of workers and of Redis while lists are made: the lists are those of a run left in peace.
 
-The few kills of the whole suite are the first of ``make test-kills``, which makes twenty.
+The whole suite makes a few kills, ``make test-kills`` many.
 """
 
 import contextlib
@@ -8,6 +8,7 @@ import os
 import random
 import signal
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -26,9 +27,11 @@ from workers.tasks.nightly import start_pipelines
 from workers.tasks.reconcile import reconcile
 
 MODELS = ("item_knn", "als")
-N_USERS = 6_000
+FEW_USERS, MANY_USERS = 4_000, 24_000
 LONGEST_DELAY_SECONDS = 2.5
 KILLS_PER_RUN = 4
+OUTAGE_SECONDS = 4.0
+"""Longer than a client tries again."""
 
 Rows = dict[str, list[bytes | None]]
 
@@ -36,7 +39,7 @@ Rows = dict[str, list[bytes | None]]
 class Shop:
     """A dataset, two models, one or two Redis servers to be killed, and workers to be killed."""
 
-    def __init__(self, folder: Path, *, servers: int = 1, server: Path | None = None) -> None:
+    def __init__(self, folder: Path, *, n_users: int, servers: int = 1, server: Path | None = None) -> None:
         self.servers = [
             EmbeddedRedis(folder / f"redis{number}", port=free_port(), server=server).start()
             for number in range(servers)
@@ -57,9 +60,10 @@ class Shop:
         self.runtime = Runtime(self.settings)
         self.app = create_app(self.settings)
         self.dispatcher = Dispatcher(self.app)
-        self.dataset = taste_dataset(self.runtime, N_USERS)
+        self.dataset = taste_dataset(self.runtime, n_users)
         self.worker = WorkerProcess(self.settings, "worker")
-        self.kills = 0
+        self.kills: Counter[str] = Counter()
+        """How often each stage was hit."""
 
     def close(self) -> None:
         self.worker.stop()
@@ -106,22 +110,29 @@ class Shop:
         self.until(lambda: time.monotonic() >= moment, "the moment come")
         if self.over(job_ids):
             return
-        self.kills += 1
-        way = chance.choice(("all", "one", "main"))
-        if way == "one":
-            os.kill(chance.choice(self.worker.children()), signal.SIGKILL)
+        self._note(job_ids)
+        way, children = chance.choice(("all", "one", "main")), self.worker.children()
+        if way == "one" and children:
+            os.kill(chance.choice(children), signal.SIGKILL)
             return
-        self.worker.kill() if way == "all" else self.worker.kill_main()
+        self.worker.kill_main() if way == "main" else self.worker.kill()
         self.worker = WorkerProcess(self.settings, "worker")
 
-    def kill_redis(self, job_ids: list[str], server: EmbeddedRedis) -> None:
+    def kill_redis(self, job_ids: list[str], server: EmbeddedRedis, down_seconds: float) -> None:
         """Kill a server once a third of a model's chunks are written; start it anew on its files."""
         self.until(lambda: self._share_written(MODELS[-1], job_ids) > 1 / 3, "chunks under way")
         assert not self.over(job_ids)
+        self._note(job_ids)
         os.kill(server.pid, signal.SIGKILL)
-        self.kills += 1
         server.stop()
+        time.sleep(down_seconds)  # the outage
         server.start()
+
+    def _note(self, job_ids: list[str]) -> None:
+        """Count a kill for each stage that is under way."""
+        jobs = [self.runtime.jobs.get(job_id) for job_id in job_ids]
+        self.kills.update({job.stage for job in jobs if job.state == "running"} or {"between stages"})
+        self.kills["all"] += 1
 
     def _share_written(self, model: str, job_ids: list[str]) -> float:
         [job] = [job for job in map(self.runtime.jobs.get, job_ids) if job.model == model]
@@ -138,8 +149,8 @@ OpenShop = Callable[..., Shop]
 def open_shop(tmp_path: Path, redis_binary: Path | None) -> Iterator[OpenShop]:
     opened: list[Shop] = []
 
-    def open_one(servers: int = 1) -> Shop:
-        opened.append(Shop(tmp_path, servers=servers, server=redis_binary))
+    def open_one(n_users: int, servers: int = 1) -> Shop:
+        opened.append(Shop(tmp_path, n_users=n_users, servers=servers, server=redis_binary))
         return opened[-1]
 
     yield open_one
@@ -147,48 +158,53 @@ def open_shop(tmp_path: Path, redis_binary: Path | None) -> Iterator[OpenShop]:
         shop.close()
 
 
-def complete(rows: Rows) -> bool:
-    return all(len(of_model) == N_USERS and None not in of_model for of_model in rows.values())
-
-
-def survives_kills(shop: Shop, kills: int, seed: int) -> None:
+def survives_kills(shop: Shop, expected: Rows, kills: int, seed: int) -> None:
     """Kill workers that often, in as many runs as it takes; every run must end with the same lists."""
-    expected = shop.run("undisturbed")
-    assert complete(expected)
     chance = random.Random(seed)
     run = 0
-    while shop.kills < kills:
+    while shop.kills["all"] < kills:
         run += 1
 
         def disturb(job_ids: list[str]) -> None:
-            for _ in range(min(KILLS_PER_RUN, kills - shop.kills)):
+            for _ in range(min(KILLS_PER_RUN, kills - shop.kills["all"])):
                 shop.kill_worker(job_ids, chance)
 
         assert shop.run(f"disturbed-{run}", disturb) == expected
 
 
-def survives_redis(shop: Shop, killed: int) -> None:
-    expected = shop.run("undisturbed")
-    assert complete(expected)
-    assert shop.run("killed", lambda job_ids: shop.kill_redis(job_ids, shop.servers[killed])) == expected
+def survives_redis(shop: Shop, expected: Rows, killed: int, down_seconds: float) -> None:
+    """Kill a Redis in the middle of the chunks; the run must end with the same lists."""
+    server = shop.servers[killed]
+    assert shop.run("killed", lambda job_ids: shop.kill_redis(job_ids, server, down_seconds)) == expected
 
 
-def test_two_kills_of_workers_leave_the_same_lists(open_shop: OpenShop) -> None:
-    survives_kills(open_shop(), kills=2, seed=5)
+def undisturbed(shop: Shop) -> Rows:
+    rows = shop.run("undisturbed")
+    n_users = shop.dataset.manifest.n_users
+    assert all(len(of_model) == n_users and None not in of_model for of_model in rows.values())
+    return rows
 
 
-def test_a_kill_of_redis_leaves_the_same_lists(open_shop: OpenShop) -> None:
-    survives_redis(open_shop(), killed=0)
+def test_kills_of_workers_and_of_redis_leave_the_same_lists(open_shop: OpenShop) -> None:
+    shop = open_shop(FEW_USERS)
+    expected = undisturbed(shop)
+    survives_kills(shop, expected, kills=2, seed=5)
+    survives_redis(shop, expected, killed=0, down_seconds=0)
 
 
 @pytest.mark.kills
 @pytest.mark.timeout(1_800)
-def test_twenty_kills_of_workers_leave_the_same_lists(open_shop: OpenShop) -> None:
-    survives_kills(open_shop(), kills=20, seed=5)
+def test_twenty_kills_of_workers_and_one_of_redis_leave_the_same_lists(open_shop: OpenShop) -> None:
+    shop = open_shop(MANY_USERS)
+    expected = undisturbed(shop)
+    survives_kills(shop, expected, kills=20, seed=5)
+    assert shop.kills["precompute"], shop.kills
+    survives_redis(shop, expected, killed=0, down_seconds=OUTAGE_SECONDS)
 
 
 @pytest.mark.kills
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("killed", [0, 1], ids=["serving", "durable"])
 def test_a_kill_of_one_of_two_servers_leaves_the_same_lists(open_shop: OpenShop, killed: int) -> None:
-    survives_redis(open_shop(servers=2), killed=killed)
+    shop = open_shop(MANY_USERS, servers=2)
+    survives_redis(shop, undisturbed(shop), killed, OUTAGE_SECONDS)

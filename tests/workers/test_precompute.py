@@ -74,6 +74,23 @@ def test_after_a_kill_only_the_chunks_that_are_not_done_are_claimed_again(
     assert claims(runtime, "als", job.generation) == {chunk: 2 if chunk == 3 else 1 for chunk in range(8)}
 
 
+def test_chunks_whose_messages_are_lost_are_sent_again_once_nothing_waits(
+    runtime: Runtime, dispatcher: Dispatcher, dataset: Dataset
+) -> None:
+    job = opened(runtime, dispatcher, dataset)
+    fill(runtime, dispatcher, job, 0, 1)
+    with dispatcher.app.connection_for_write() as connection:
+        connection.default_channel.queue_purge(QUEUE)
+
+    def sent() -> bool:
+        reconcile(runtime, dispatcher)
+        return dispatcher.waiting(QUEUE) > 0
+
+    wait_until(sent, "the chunks sent again")
+    reconcile(runtime, dispatcher)
+    assert dispatcher.waiting(QUEUE) == 6
+
+
 def test_a_chunk_that_never_ends_fails_the_job_after_five_claims(
     runtime: Runtime, dispatcher: Dispatcher, dataset: Dataset
 ) -> None:

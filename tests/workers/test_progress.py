@@ -13,6 +13,10 @@ def test_an_unknown_pace_promises_nothing() -> None:
     assert pace_message(Pace(n_users=300, users_written=0, users_per_second=0)) == "0 of 300 users"
 
 
+def test_what_is_filled_has_no_time_left() -> None:
+    assert pace_message(Pace(n_users=300, users_written=300, users_per_second=50)).endswith("50 a second")
+
+
 def test_a_slow_pace_is_not_rounded_to_nothing() -> None:
     assert "0.25 a second" in pace_message(Pace(n_users=3, users_written=1, users_per_second=0.25))
 

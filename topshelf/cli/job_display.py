@@ -1,4 +1,4 @@
-"""Jobs on a terminal: live bars while they run, one line a change where nobody looks at a terminal."""
+"""Jobs on a terminal: live bars while they run, a line now and then where nobody looks at a terminal."""
 
 import time
 from collections.abc import Sequence
@@ -10,6 +10,10 @@ from store.jobs import Job, Jobs
 
 POLL_SECONDS = 0.2
 PATIENCE_SECONDS = 20.0
+LINE_EVERY_SECONDS = 10.0
+WIDEST_BAR, NARROWEST_BAR = 30, 5
+BESIDES_BAR = 112
+"""Columns that a model's name, the share done, the time and the longest usual status take."""
 FINAL_STATES = frozenset({"succeeded", "failed", "cancelled"})
 
 
@@ -47,7 +51,7 @@ class _Bars:
     def __init__(self, console: Console) -> None:
         self._progress = Progress(
             TextColumn("[bold]{task.description:<20}"),
-            BarColumn(bar_width=30),
+            BarColumn(bar_width=min(WIDEST_BAR, max(NARROWEST_BAR, console.width - BESIDES_BAR))),
             TaskProgressColumn(),
             TimeElapsedColumn(),
             TextColumn("{task.fields[status]}", markup=False),
@@ -76,6 +80,7 @@ class _Lines:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._shown: dict[str, tuple[str, str]] = {}
+        self._shown_at: dict[str, float] = {}
 
     def __enter__(self) -> "_Lines":
         return self
@@ -84,9 +89,11 @@ class _Lines:
         pass
 
     def show(self, job: Job) -> None:
-        place = (job.state, job.stage)
-        if self._shown.get(job.id) != place:
+        place, now = (job.state, job.stage), time.monotonic()
+        due = now - self._shown_at.get(job.id, now) >= LINE_EVERY_SECONDS
+        if self._shown.get(job.id) != place or (due and job.state not in FINAL_STATES):
             self._shown[job.id] = place
+            self._shown_at[job.id] = now
             self._console.print(
                 f"{job.model:<20} {job.progress:4.0%} {status_line(job)}",
                 markup=False,

@@ -2,6 +2,8 @@
 
 import logging
 import tempfile
+import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -36,6 +38,9 @@ from workers.scoring import has_user_rows, write_chunk
 from workers.stage import Stage, end_job, go_on, kept_alive, lock_seconds, overall, run_stage
 
 log = logging.getLogger(__name__)
+
+CHECK_EVERY_SECONDS = 0.25
+"""How often a chunk looks whether it is still wanted and has room; a block may take a few ms."""
 
 
 def precompute(runtime: Runtime, dispatch: Dispatcher, job_id: str) -> None:
@@ -79,10 +84,11 @@ def _write_when_there_is_room(runtime: Runtime, job: Job, generation_id: str, ch
     check = partial(_check_wanted, runtime, job, generation_id, chunk)
     room = Room(runtime, job.id, check)
 
-    def between_blocks() -> None:
+    def look_up() -> None:
         check()
         room.wait()
 
+    between_blocks = _at_most_every(CHECK_EVERY_SECONDS, look_up)
     generation = runtime.generations.get(job.model, generation_id)
     shelf = load_content(runtime, generation).shelf
     buckets = load_content_buckets(runtime, generation)
@@ -94,6 +100,19 @@ def _write_when_there_is_room(runtime: Runtime, job: Job, generation_id: str, ch
         except NotEnoughRoom as full:
             log.info("generation %s of %s, chunk %d: %s", generation_id, job.model, chunk, full)
             room.refused()
+
+
+def _at_most_every(seconds: float, act: Callable[[], None]) -> Callable[[], None]:
+    """Do ``act`` unless it was done less than so many seconds ago."""
+    last = time.monotonic()
+
+    def call() -> None:
+        nonlocal last
+        if time.monotonic() - last >= seconds:
+            act()
+            last = time.monotonic()
+
+    return call
 
 
 def _check_wanted(runtime: Runtime, job: Job, generation_id: str, chunk: int) -> None:

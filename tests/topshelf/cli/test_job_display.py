@@ -8,6 +8,7 @@ from rich.console import Console
 
 from store.jobs import Job, Jobs
 from store.keys import Keys
+from tests.store.stocking import wait_until
 from topshelf.cli import job_display
 from topshelf.cli.job_display import status_line, watch_jobs
 
@@ -53,6 +54,26 @@ def test_a_job_that_nobody_takes_is_said(
     watch_jobs(jobs, ["one"], console)
     turn.join()
     assert written(console).count("No worker has taken the job yet") == 1
+
+
+def test_how_fast_a_precompute_goes_is_shown_as_it_goes(
+    jobs: Jobs, job: Job, console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(job_display, "LINE_EVERY_SECONDS", 0.0)
+    jobs.begin_stage("one", "train", lease_seconds=60)
+    messages = [f"{done}12,000 of 962,179 users, 24,100 a second, 23 s left" for done in (4, 8)]
+
+    def work() -> None:
+        for message in messages:
+            jobs.update("one", message=message)
+            wait_until(lambda: f"train: {message}" in written(console))  # noqa: B023 -- waited for at once
+        jobs.finish("one", "succeeded")
+
+    turn = threading.Thread(target=work)
+    turn.start()
+    watch_jobs(jobs, ["one"], console)
+    turn.join()
+    assert all(message in written(console) for message in messages)
 
 
 def test_the_status_is_said_in_a_few_words(job: Job) -> None:
