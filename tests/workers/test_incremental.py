@@ -121,6 +121,7 @@ def test_who_has_new_events_gets_a_list_over_the_base(
     assert (job.result["generation"], job.result["users"]) == (delta.id, 3)
     assert job.result["changed"] == delta.changed == 1.0
     assert 0 < job.result["overlap"] < 1
+    assert f"generation {base.id}:{delta.id} is live with new lists for 3 users: " in job.message
     assert "100.0% of the users have another one" in job.message
     assert runtime.lock.owner(model) is None
 

@@ -129,7 +129,7 @@ def _table(models: list[dict[str, Any]]) -> "Table":
             model["generation"] + (" held" if model["held"] else ""),
             model["age"],
             _users(model),
-            "" if model["changed"] is None else f"{model['changed']:.1%}",
+            _changed(model),
             model["dataset"],
         )
         for model in models
@@ -143,6 +143,14 @@ def _users(model: dict[str, Any]) -> str:
         return ""
     newer = "" if model["delta_users"] is None else f" + {model['delta_users']:,}"
     return f"{model['users']:,}{newer}"
+
+
+def _changed(model: dict[str, Any]) -> str:
+    """Share of the users whose list the last publication changed; of a delta, of its own users."""
+    if model["changed"] is None:
+        return ""
+    whose = "" if model["delta_users"] is None else f" of {model['delta_users']:,}"
+    return f"{model['changed']:.1%}{whose}"
 
 
 def _age(published: str) -> str:

@@ -64,9 +64,10 @@ def _publish(stage: Stage, dispatch: Dispatcher) -> bool:
 
 
 def _described(published: Generation) -> str:
+    whose = f" with new lists for {published.n_users:,} users" if published.base else ""
     if published.overlap is None or published.changed is None:
-        return ""
-    return f": {Churn(published.overlap, published.changed)}"
+        return whose
+    return f"{whose}: {Churn(published.overlap, published.changed)}"
 
 
 def _write_lost_chunks(

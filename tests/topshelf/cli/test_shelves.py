@@ -89,7 +89,9 @@ def test_the_status_says_what_changed_and_who_has_newer_lists(
     [model] = topshelf("status", "--json").answer["models"]
     assert model["generation"] == f"{base}:{delta}"
     assert (model["overlap"], model["changed"], model["delta_users"]) == (0.875, 0.125, 0)
-    assert "0 + 0" in topshelf("status").out
+    shown = topshelf("status").out
+    assert "0 + 0" in shown
+    assert "12.5% of 0" in shown
 
 
 def test_a_rollback_serves_the_previous_generation_and_holds_it(
