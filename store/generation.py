@@ -57,6 +57,13 @@ class Generation:
     """Mean share of a list kept of what it replaced, over a sample; None where that was nothing."""
     changed: float | None = None
     """Share of that sample whose list is another one."""
+    rules: str = ""
+    """What its lists may hold, as JSON; empty where that is everything."""
+    search: str = "exact"
+    ef: int = 0
+    """Nodes kept in sight by the search of a graph."""
+    recall: float | None = None
+    """Share of the exact lists that its search finds, over a sample."""
 
     @property
     def histories(self) -> str:

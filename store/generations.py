@@ -77,6 +77,10 @@ class Generations:
         k_store: int,
         cut_off: str,
         score_width: int = 0,
+        rules: str = "",
+        search: str = "exact",
+        ef: int = 0,
+        recall: float | None = None,
         base: str = "",
         newer: str = "",
     ) -> Generation:
@@ -104,6 +108,10 @@ class Generations:
             cut_off=cut_off,
             created=_now(),
             score_width=score_width,
+            rules=rules,
+            search=search,
+            ef=ef,
+            recall=recall,
             base=base,
             newer=newer,
         )

@@ -117,6 +117,17 @@ class Settings(BaseModel):
         60, ge=1, description="how long a generation stays after it left the pointer"
     )
 
+    search: Literal["auto", "exact", "approximate"] = Field(
+        "auto",
+        description="how lists are searched for; `auto` measures whether a graph pays and finds enough",
+    )
+    recall_floor: float = Field(
+        0.95, gt=0, le=1, description="share of the exact lists that an approximate search must find"
+    )
+    rules_file: Path | None = Field(
+        None, description="JSON of what lists may hold: allow, block, categories, most_per_category"
+    )
+
     models: Names = Field(
         ("popular", "popular_in_category", "item_knn", "als"),
         min_length=1,
@@ -177,10 +188,15 @@ class Settings(BaseModel):
         serving = raw.get("serving_url") or SecretStr(embedded_url(port))
         return raw | {"serving_url": serving, "durable_url": raw.get("durable_url") or serving}
 
-    @field_validator("data_dir", "cache_dir")
+    @field_validator("rules_file", mode="before")
     @classmethod
-    def _absolute(cls, folder: Path) -> Path:
-        return folder.expanduser().absolute()
+    def _none_where_empty(cls, path: Any) -> Any:
+        return path or None
+
+    @field_validator("data_dir", "cache_dir", "rules_file")
+    @classmethod
+    def _absolute(cls, path: Path | None) -> Path | None:
+        return None if path is None else path.expanduser().absolute()
 
     @field_validator("nightly_timezone")
     @classmethod
@@ -336,7 +352,7 @@ def _text(value: Any) -> str:
         return value.get_secret_value()
     if isinstance(value, tuple):
         return ",".join(_text(part) for part in value)
-    return str(value)
+    return "" if value is None else str(value)
 
 
 def _nearest(name: str, known: Mapping[str, Any]) -> str:

@@ -6,6 +6,7 @@ from models.registry import create_model
 from store.jobs import Job
 from topshelf.errors import ArtifactNotFound, InvalidConfig, ModelOnHold
 from workers.incremental import live_base
+from workers.rules import RuleSet
 from workers.runtime import Runtime
 from workers.stage import lock_seconds
 
@@ -24,6 +25,7 @@ def admit(runtime: Runtime, job: Job) -> Job:
     """
     params = _with_artifacts_read(runtime, job.params)
     create_model(job.model, params.get("config"))
+    RuleSet.of(params.get("rules", {}))
     if params != job.params:
         runtime.jobs.update(job.id, params=params)
     if job.kind == "delta":

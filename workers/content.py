@@ -1,14 +1,18 @@
 """What a generation is made of: a model, users and their histories; a base's or a delta's."""
 
+import json
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Self
 
 import numpy as np
 
 from interactions.changes import changes_since
 from store.generations import Generation
 from store.user_buckets import UserBuckets
+from workers import search
 from workers.loading import Shelf, load_buckets, load_shelf, user_keys
+from workers.rules import RuleSet
 from workers.runtime import Runtime
 
 
@@ -29,9 +33,25 @@ class Content:
         return self.users[np.unique(places.astype(np.int64))]
 
 
+@dataclass(frozen=True)
+class _Recipe:
+    """What in a generation's record says how its lists are made; it stays as it is while they are."""
+
+    artifact: str
+    dataset: str
+    newer: str
+    rules: str
+    search: search.SearchRecord
+
+    @classmethod
+    def of(cls, generation: Generation) -> Self:
+        way = search.SearchRecord(generation.search, generation.ef)
+        return cls(generation.artifact, generation.dataset, generation.newer, generation.rules, way)
+
+
 def load_content(runtime: Runtime, generation: Generation) -> Content:
-    """The content of a generation."""
-    return load_delta_content(runtime, generation.artifact, generation.newer)
+    """The content of a generation, its model set to search as its record says."""
+    return _content_of(runtime, _Recipe.of(generation))
 
 
 def load_delta_content(runtime: Runtime, artifact: str, newer: str) -> Content:
@@ -51,6 +71,16 @@ def load_content_buckets(runtime: Runtime, generation: Generation) -> UserBucket
     if not generation.base:
         return load_buckets(runtime, generation.dataset, generation.n_buckets)
     return _buckets(load_content(runtime, generation), generation.n_buckets)
+
+
+@lru_cache(maxsize=1)
+def _content_of(runtime: Runtime, recipe: _Recipe) -> Content:
+    content = _content(runtime, recipe.artifact, recipe.newer)
+    search.apply(runtime, recipe.artifact, recipe.search, content.shelf.model)
+    if not recipe.rules:
+        return content
+    rules = RuleSet.of(json.loads(recipe.rules)).over(runtime.datasets.open(recipe.dataset))
+    return replace(content, shelf=replace(content.shelf, rules=rules))
 
 
 @lru_cache(maxsize=1)

@@ -69,6 +69,7 @@ def open_delta(stage: Stage, dispatch: Dispatcher) -> Generation | None:
         artifact=base.artifact,
         knn=base.knn,
         cut_off=later.manifest.cut_off,
+        rules=base.rules,
         base=base.id,
         newer=later.version,
     )

@@ -12,6 +12,7 @@ from interactions.datasets import Datasets
 from interactions.id_map import IdMap
 from models.artifacts import ArtifactManifest, Artifacts
 from models.base import Recommender
+from models.ranking import NO_RULES, ListRules
 from store.byte_strings import ByteStrings
 from store.user_buckets import UserBuckets
 from workers.runtime import Runtime
@@ -26,6 +27,7 @@ class Shelf:
         matrix: (n_users, n_items), in the item indices of the dataset the model was fitted on.
         known_as: (n_users,) index the model knows each user by, -1 where it never saw one; None where that is
             the user's own, the histories being those it was refitted on.
+        rules: what a list may hold.
     """
 
     model: Recommender
@@ -33,6 +35,7 @@ class Shelf:
     dataset: Dataset
     matrix: csr_matrix
     known_as: np.ndarray | None = None
+    rules: ListRules = NO_RULES
 
 
 def user_keys(users: IdMap) -> ByteStrings:

@@ -17,10 +17,11 @@ BLOCK_USERS = 4_096
 
 
 def score_users(shelf: Shelf, users: np.ndarray, k: int) -> Ranking:
-    """The ``k`` best items of each user, without those in the user's history."""
+    """The ``k`` best items of each user that the rules allow, without those in the user's history."""
+    model, history, rules = shelf.model, shelf.matrix[users], shelf.rules
     if shelf.known_as is None:
-        return shelf.model.recommend(users, shelf.matrix[users], k)
-    return shelf.model.recommend_for(shelf.matrix[users], k, known_as=shelf.known_as[users])
+        return model.recommend(users, history, k, rules=rules)
+    return model.recommend_for(history, k, known_as=shelf.known_as[users], rules=rules)
 
 
 def has_user_rows(model: Recommender) -> bool:

@@ -1,5 +1,7 @@
 """Datasets of a size to be killed in the middle of, and precompute jobs worked off in this process."""
 
+from typing import Any
+
 import numpy as np
 import polars as pl
 
@@ -44,10 +46,12 @@ def trained(runtime: Runtime, dataset: Dataset, model: str = "als") -> str:
     return manifest.id
 
 
-def opened(runtime: Runtime, dispatcher: Dispatcher, dataset: Dataset, model: str = "als") -> Job:
+def opened(
+    runtime: Runtime, dispatcher: Dispatcher, dataset: Dataset, model: str = "als", **params: Any
+) -> Job:
     """A precompute job of a small model; its generation is open, its chunks are sent."""
     trained(runtime, dataset, model)
-    job, _ = runtime.jobs.create("precompute", model)
+    job, _ = runtime.jobs.create("precompute", model, params=params)
     pipeline(runtime, dispatcher, job.id)
     precompute(runtime, dispatcher, job.id)
     return runtime.jobs.get(job.id)

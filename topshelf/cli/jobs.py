@@ -1,13 +1,14 @@
 """Commands that enqueue, watch and cancel jobs."""
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from store.job import JobKind, JobState
 from topshelf.cli.application import app, console, print_json
-from topshelf.cli.options import DatasetVersion, Detach, Json, ModelName, Params
+from topshelf.cli.options import DatasetVersion, Detach, Json, ModelName, Params, Rules
 from topshelf.errors import InvalidConfig, JobFailed
 from topshelf.settings import Settings
 
@@ -26,7 +27,7 @@ def train(
     as_json: Json = False,
 ) -> None:
     """Train a model, compare it with the live one and keep the better as an artifact; publishes nothing."""
-    _train("train", model, param, dataset, detach=detach, as_json=as_json)
+    _train("train", model, param, dataset, None, detach=detach, as_json=as_json)
 
 
 @app.command(rich_help_panel=PANEL)
@@ -34,11 +35,12 @@ def pipeline(
     model: ModelName,
     param: Params = None,
     dataset: DatasetVersion = None,
+    rules: Rules = None,
     detach: Detach = False,
     as_json: Json = False,
 ) -> None:
     """Train, evaluate, precompute and publish a model: what the nightly run does."""
-    _train("pipeline", model, param, dataset, detach=detach, as_json=as_json)
+    _train("pipeline", model, param, dataset, rules, detach=detach, as_json=as_json)
 
 
 @app.command(rich_help_panel=PANEL)
@@ -54,6 +56,7 @@ def precompute(
             help="Only for who has new events since the live generation was made; its artifact makes them.",
         ),
     ] = False,
+    rules: Rules = None,
     detach: Detach = False,
     as_json: Json = False,
 ) -> None:
@@ -62,15 +65,15 @@ def precompute(
     from workers.incremental import live_base
     from workers.runtime import Runtime
 
-    if since and artifact:
-        raise typer.BadParameter("--since takes the live generation's artifact, leave --artifact out")
+    if since and (artifact or rules):
+        raise typer.BadParameter("--since takes the live generation's artifact and rules, leave yours out")
     model_class(model)
     runtime = Runtime(Settings.from_environment())
     if since:
         live_base(runtime, model)
     elif artifact:
         runtime.artifacts.manifest(artifact)
-    params = {"artifact": artifact} if artifact else {}
+    params = ({"artifact": artifact} if artifact else {}) | _rules_param(rules)
     _run(runtime, "delta" if since else "precompute", model, params, detach=detach, as_json=as_json)
 
 
@@ -126,8 +129,21 @@ def parse_params(params: list[str] | None) -> dict[str, Any]:
     return parsed
 
 
+def _rules_param(file: Path | None) -> dict[str, Any]:
+    from workers.rules import read_rules
+
+    return {} if file is None else {"rules": read_rules(file).model_dump(mode="json", exclude_defaults=True)}
+
+
 def _train(
-    kind: JobKind, model: str, param: list[str] | None, dataset: str | None, *, detach: bool, as_json: bool
+    kind: JobKind,
+    model: str,
+    param: list[str] | None,
+    dataset: str | None,
+    rules: Path | None,
+    *,
+    detach: bool,
+    as_json: bool,
 ) -> None:
     from models.registry import create_model
     from workers.runtime import Runtime
@@ -136,7 +152,8 @@ def _train(
     config = parse_params(param)
     create_model(model, config)
     version = runtime.datasets.open(dataset).version if dataset else runtime.datasets.latest().version
-    _run(runtime, kind, model, {"config": config, "dataset": version}, detach=detach, as_json=as_json)
+    params = {"config": config, "dataset": version} | _rules_param(rules)
+    _run(runtime, kind, model, params, detach=detach, as_json=as_json)
 
 
 def _run(

@@ -1,5 +1,6 @@
 """Options that several commands share, with one wording."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -21,6 +22,15 @@ DatasetVersion = Annotated[
 ]
 Detach = Annotated[
     bool, typer.Option("--detach", "-d", help="Enqueue and return; watch with `topshelf jobs`.")
+]
+Rules = Annotated[
+    Path | None,
+    typer.Option(
+        "--rules",
+        metavar="FILE",
+        help="JSON of what lists may hold: allow, block (ids), categories, most_per_category; "
+        "TOPSHELF_RULES_FILE by default.",
+    ),
 ]
 ModelName = Annotated[
     str, typer.Argument(metavar="MODEL", help="A model's name; an unknown one is answered with the list.")

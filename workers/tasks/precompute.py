@@ -4,6 +4,7 @@ import logging
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 
@@ -33,8 +34,10 @@ from workers.loading import Shelf, load_shelf, user_keys
 from workers.opening import begun_before, open_generation
 from workers.progress import pace_message
 from workers.room import Room
+from workers.rules import rules_of
 from workers.runtime import Runtime
-from workers.scoring import has_user_rows, write_chunk
+from workers.scoring import has_user_rows, score_users, write_chunk
+from workers.search import choose
 from workers.stage import Stage, end_job, go_on, kept_alive, lock_seconds, overall, run_stage
 
 log = logging.getLogger(__name__)
@@ -173,8 +176,23 @@ def _generation_of(stage: Stage, dispatch: Dispatcher) -> Generation | None:
 
 def _open_base(runtime: Runtime, job: Job) -> Generation:
     shelf = load_shelf(runtime, job.artifact)
-    manifest, neighbours = shelf.dataset.manifest, shelf.model.neighbours()
-    generation = begun_before(runtime, job) or open_generation(
+    neighbours = shelf.model.neighbours()
+    generation = begun_before(runtime, job) or _new_base(runtime, job, shelf)
+    _write_catalog(runtime, shelf)
+    if neighbours is not None:
+        _write_neighbours(runtime, generation.knn, neighbours)
+    if generation.layout == "segments":
+        segments = shelf.model.segments(SEGMENT_ITEMS)
+        listed = load_content(runtime, generation).shelf.rules.apply(segments.ranking, SEGMENT_ITEMS)
+        rows = pack_rows(listed.items, generation.id_width).tolist()
+        runtime.generations.write_segments(job.model, generation.id, rows, segments.labels)
+    return generation
+
+
+def _new_base(runtime: Runtime, job: Job, shelf: Shelf) -> Generation:
+    manifest, rules = shelf.dataset.manifest, rules_of(runtime, job)
+    ruled = replace(shelf, rules=rules.over(shelf.dataset))
+    return open_generation(
         runtime,
         job,
         user_keys(shelf.dataset.users) if has_user_rows(shelf.model) else ByteStrings.of([]),
@@ -183,17 +201,11 @@ def _open_base(runtime: Runtime, job: Job) -> Generation:
         k_store=runtime.settings.k_store,
         dataset=manifest.version,
         artifact=job.artifact,
-        knn=shelf.manifest.id if neighbours is not None else "",
+        knn=shelf.manifest.id if shelf.model.neighbours() is not None else "",
         cut_off=manifest.cut_off,
+        rules=rules.to_text(),
+        **asdict(choose(runtime, ruled, score_users)),
     )
-    _write_catalog(runtime, shelf)
-    if neighbours is not None:
-        _write_neighbours(runtime, generation.knn, neighbours)
-    if generation.layout == "segments":
-        segments = shelf.model.segments(SEGMENT_ITEMS)
-        rows = pack_rows(segments.ranking.items, generation.id_width).tolist()
-        runtime.generations.write_segments(job.model, generation.id, rows, segments.labels)
-    return generation
 
 
 def _write_catalog(runtime: Runtime, shelf: Shelf) -> None:
