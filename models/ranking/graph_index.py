@@ -5,7 +5,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Self
 
-import nmslib
 import numpy as np
 from numpy.typing import NDArray
 
@@ -92,4 +91,7 @@ class InnerProductIndex:
 
 
 def _empty_graph() -> Any:
+    # Imported where a graph is made: the wheel writes to stderr when it is.
+    import nmslib  # noqa: PLC0415
+
     return nmslib.init(method="hnsw", space="negdotprod", data_type=nmslib.DataType.DENSE_VECTOR)
