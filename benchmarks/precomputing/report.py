@@ -205,17 +205,15 @@ def _wide_rows(wide: Wide) -> list[str]:
 
 
 def _said_of(wide: Wide) -> str:
-    return (
-        f"{wide.work.name}, {wide.work.size}: the graph finds {wide.search.recall:.3f} of the lists at "
-        f"ef {wide.search.ef}, built and tried in {wide.build_seconds:.0f} s; left to the code: {wide.choice}."
-    )
+    found = f"the graph finds {wide.search.recall:.3f} at ef {wide.search.ef}"
+    built = f"built and tried in {wide.build_seconds:.0f} s"
+    return f"{wide.work.name}, {wide.work.size}: {found}, {built}; left to the code: {wide.choice}."
 
 
 def _said_of_device(device: "DeviceTime") -> str:
-    return (
-        f"{device.name}: {device.seconds:.3f} s, {device.seconds / device.floor_seconds:.1f} times the floor; "
-        f"{device.left_open:,} lists ranked again, {device.equal_share:.4f} of those checked are the CPU's"
-    )
+    times = f"{device.seconds:.3f} s, {device.seconds / device.floor_seconds:.1f} times the floor"
+    checked = f"{device.equal_share:.4f} of those checked are the CPU's"
+    return f"{device.name}: {times}; {device.left_open:,} lists ranked again, {checked}"
 
 
 def _run_row(run: Run) -> str:

@@ -1,5 +1,5 @@
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, TypeVar
 
 import pytest
@@ -334,3 +334,20 @@ def test_a_delta_with_long_rows_gives_them_whole(ask: Ask, stocking: Stocking) -
     for newer, older in ask(base, question, 1_000_000, delta):
         assert unpack_row(newer.row, 2) == list(range(k, 2 * k))
         assert unpack_row(older.row, 2) == list(range(k))
+
+
+def test_scores_are_the_deltas_for_who_is_in_it_and_the_bases_for_everybody_else(
+    ask: Ask, stocking: Stocking
+) -> None:
+    base = stocking.open(score_width=2)
+    stocking.fill(base, dict.fromkeys(USERS, (4, 2, 1)))
+    delta = stocking.open([*IN_DELTA, "newcomer"], score_width=2, base=base.id)
+    stocking.fill(delta, dict.fromkeys([*IN_DELTA, "newcomer"], (9, 8, 7)))
+    outside = next(user for user in USERS if user not in IN_DELTA)
+
+    async def question(stock: Stock) -> list[Mapping[int, float]]:
+        users = (IN_DELTA[0], "newcomer", outside, "stranger")
+        return [await stock.read_scores(user.encode()) for user in users]
+
+    newer, older = {9: 4.5, 8: 4.0, 7: 3.5}, {4: 2.0, 2: 1.0, 1: 0.5}
+    assert ask(base, question, 0, delta) == [newer, newer, older, {}]
