@@ -1,7 +1,7 @@
 """What every model is: a validated configuration, ``fit``, ``recommend``, and arrays to be stored."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import ClassVar, Literal, Self
 
@@ -162,18 +162,8 @@ class Recommender(ABC):
         """
         users = np.asarray(users)
         self._check(users, 0, history, k, rules)
-
-        def rank(rows: NDArray[np.int64], depth: int) -> Ranking:
-            whole = len(rows) == len(users)
-            asked, own = (users, history) if whole else (users[rows], history[rows])
-            return self._rank(asked, own, depth, drop_seen=drop_seen, allowed=rules.allowed)
-
-        with blas_threads(self.threads):
-            ranking = rules.rank(rank, len(users), history.shape[1], k)
-        unknown = (np.diff(history.indptr) == 0) & ~self.knows_cold(users)
-        ranking.items[unknown] = -1
-        ranking.scores[unknown] = -np.inf
-        return ranking
+        listed = (np.diff(history.indptr) > 0) | self.knows_cold(users)
+        return self._ranked(self._rank, users, history, listed, k, rules, drop_seen=drop_seen)
 
     def recommend_for(
         self,
@@ -203,17 +193,8 @@ class Recommender(ABC):
         self._check(known, -1, history, k, rules)
         self.check_folds_in()
 
-        def rank(rows: NDArray[np.int64], depth: int) -> Ranking:
-            return self._rank_histories(
-                known[rows], history[rows], depth, drop_seen=drop_seen, allowed=rules.allowed
-            )
-
-        with blas_threads(self.threads):
-            ranking = rules.rank(rank, history.shape[0], history.shape[1], k)
-        empty = np.diff(history.indptr) == 0
-        ranking.items[empty] = -1
-        ranking.scores[empty] = -np.inf
-        return ranking
+        listed = np.diff(history.indptr) > 0
+        return self._ranked(self._rank_histories, known, history, listed, k, rules, drop_seen=drop_seen)
 
     def check_folds_in(self) -> None:
         """Refuse what ``recommend_for`` cannot do.
@@ -321,6 +302,35 @@ class Recommender(ABC):
             seen=history if drop_seen else None,
             allowed=allowed,
         )
+
+    def _ranked(
+        self,
+        rank: Callable[..., Ranking],
+        users: NDArray[np.integer],
+        history: csr_matrix,
+        listed: NDArray[np.bool_],
+        k: int,
+        rules: ListRules,
+        *,
+        drop_seen: bool,
+    ) -> Ranking:
+        """The lists of those ``listed`` (n,), by ``_rank`` or ``_rank_histories``; the others' stay empty."""
+        rows = np.flatnonzero(listed)
+        if len(rows) < len(users):
+            users, history = users[rows], history[rows]
+
+        def rank_some(some: NDArray[np.int64], depth: int) -> Ranking:
+            whole = len(some) == len(users)
+            asked, own = (users, history) if whole else (users[some], history[some])
+            return rank(asked, own, depth, drop_seen=drop_seen, allowed=rules.allowed)
+
+        with blas_threads(self.threads):
+            found = rules.rank(rank_some, len(users), history.shape[1], k)
+        if len(rows) == len(listed):
+            return found
+        ranking = Ranking.empty(len(listed), k)
+        ranking.put(rows, found.items, found.scores)
+        return ranking
 
     def _rank_histories(
         self,

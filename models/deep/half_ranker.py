@@ -21,7 +21,7 @@ from models.ranking import ExactRanker, ItemVectors, Ranking, VectorRanker, Vect
 SPARE_CANDIDATES = 54
 """Candidates beyond k that are scored in float64; more leave fewer lists open and take longer."""
 TILE_BYTES = 2**30
-"""Memory of the device that the scores of a tile of users may take."""
+"""Memory of the device that the scores and candidates of a tile of users may take."""
 TILE_USERS = 16_384
 
 
@@ -54,7 +54,9 @@ class HalfPrecisionRanker(VectorRanker):
         catalog = self._catalog(vectors.items)
         if not n or not len(catalog.items):
             return ranking
-        size = max(1, min(TILE_USERS, self._tile_bytes // (self._dtype.itemsize * len(catalog.items))))
+        spare = (k + SPARE_CANDIDATES) * catalog.wide.shape[1] * catalog.wide.itemsize
+        bytes_per_user = self._dtype.itemsize * len(catalog.items) + spare
+        size = max(1, min(TILE_USERS, self._tile_bytes // bytes_per_user))
         under_way: deque[tuple[slice, _Found]] = deque()
         with torch.inference_mode(), torch_threads(self._threads), _full_sums():
             for start in range(0, n, size):

@@ -9,7 +9,6 @@ CROWD = 64
 """Candidates beyond 2 k a user, on the average, above which they are thinned out."""
 
 Float64s = NDArray[np.float64]
-Rows = NDArray[np.integer] | np.integer
 
 
 class Candidates:
@@ -24,16 +23,16 @@ class Candidates:
         self._most = k + MOST_SPARE
         self._rounding = rounding
         self._parts: list[tuple[NDArray[np.int16], NDArray[np.int32], NDArray[np.float32]]] = []
-        self._held = 0
+        self._held = self._kept = 0
 
     @property
     def crowded(self) -> bool:
         """Whether it pays to :meth:`compact`."""
-        return self._held > (CROWD + 2 * self._k) * len(self.bounds)
+        return self._held > max((CROWD + 2 * self._k) * len(self.bounds), 2 * self._kept)
 
     def bound(self, rows: NDArray[np.integer], kth_scores: Float64s) -> None:
         """Note the k-th best score that some users have reached."""
-        self._raise(rows, kth_scores)
+        self.bounds[rows] = np.maximum(self.bounds[rows], kth_scores - self._rounding[rows])
 
     def thresholds(self, rows: NDArray[np.int16]) -> NDArray[np.float32]:
         """The least score that is of interest, (len(rows),); -inf never is."""
@@ -46,42 +45,42 @@ class Candidates:
 
     def compact(self) -> None:
         """Raise the bounds by what was found, and drop what is below them."""
-        rows, items, scores = self._by_row()
+        rows, items, scores = self._best_by_row()
         counts = np.bincount(rows, minlength=len(self.bounds))
-        starts = np.cumsum(counts) - counts
-        # A user with a great many candidates would make the table wide for all.
-        usual = np.flatnonzero((counts >= self._k) & (counts <= self._most))
-        table = np.full((len(usual), counts[usual].max(initial=0)), -np.inf, np.float32)
+        full = np.flatnonzero(counts >= self._k)
+        table = np.full((len(full), counts[full].max(initial=0)), -np.inf, np.float32)
         column = np.arange(table.shape[1])
-        held = column < counts[usual, np.newaxis]
-        table[held] = scores[(starts[usual, np.newaxis] + column)[held]]
-        self._raise(usual, kth_best(table, self._k))
-        for row in np.flatnonzero(counts > self._most):
-            own = scores[np.newaxis, starts[row] : starts[row] + counts[row]]
-            self._raise(row, kth_best(own, self._k)[0])
+        held = column < counts[full, np.newaxis]
+        table[held] = scores[((np.cumsum(counts) - counts)[full, np.newaxis] + column)[held]]
+        self.bound(full, kth_best(table, self._k))
         kept = scores >= self.thresholds(rows)
         self._parts = [(rows[kept], items[kept], scores[kept])]
-        self._held = int(kept.sum())
+        self._held = self._kept = int(kept.sum())
 
     def pairs(self) -> tuple[NDArray[np.int16], NDArray[np.int32]]:
         """Every user's candidates: rows, ascending, and items of equal length."""
         self.compact()
-        [(rows, items, scores)] = self._parts
-        counts = np.bincount(rows, minlength=len(self.bounds))
-        starts = np.cumsum(counts) - counts
-        kept = np.ones(len(rows), np.bool_)
-        for row in np.flatnonzero(counts > self._most):
-            own = slice(starts[row], starts[row] + counts[row])
-            kept[own][np.lexsort((items[own], -scores[own]))[self._most :]] = False
-        return rows[kept], items[kept]
+        [(rows, items, _)] = self._parts
+        return rows, items
 
-    def _raise(self, rows: Rows, kth_scores: Float64s | np.float64) -> None:
-        self.bounds[rows] = np.maximum(self.bounds[rows], kth_scores - self._rounding[rows])
-
-    def _by_row(self) -> tuple[NDArray[np.int16], NDArray[np.int32], NDArray[np.float32]]:
+    def _best_by_row(self) -> tuple[NDArray[np.int16], NDArray[np.int32], NDArray[np.float32]]:
+        """All candidates by user; of those who have too many, the best."""
         rows, items, scores = (np.concatenate(arrays) for arrays in zip(*self._parts, strict=True))
+        counts = np.bincount(rows, minlength=len(self.bounds))
+        if counts.max(initial=0) > self._most:
+            crowd = np.flatnonzero(counts[rows] > self._most)
+            crowd = crowd[np.lexsort((items[crowd], -scores[crowd], rows[crowd]))]
+            kept = np.ones(len(rows), np.bool_)
+            kept[crowd[places_in_row(rows[crowd]) >= self._most]] = False
+            rows, items, scores = rows[kept], items[kept], scores[kept]
         order = np.argsort(rows, kind="stable")
         return rows[order], items[order], scores[order]
+
+
+def places_in_row(rows: NDArray[np.integer]) -> NDArray[np.int64]:
+    """How many entries of the same row stand before each; ``rows`` (n,) ascending."""
+    first = np.flatnonzero(np.diff(rows, prepend=-1))
+    return np.arange(len(rows)) - np.repeat(first, np.diff(first, append=len(rows)))
 
 
 def kth_best(scores: NDArray[np.float32], k: int) -> Float64s:

@@ -71,15 +71,24 @@ def rank_vectors(
         workspaces.put(_Workspace(tile_items, block_bytes // threads))
 
     def rank_panel(panel: slice) -> None:
-        own = vectors[panel]
+        own, part = vectors[panel], None if seen is None else seen[panel]
+        queries, rows = own.queries(), np.arange(panel.start, panel.stop)
+        told = np.flatnonzero(queries.any(axis=1))
+        if len(told) < len(rows):
+            for row in np.setdiff1d(np.arange(len(rows)), told).tolist():
+                items = _first_items(vectors.items.candidates, part, row, k)
+                ranking.put(rows[row], items, np.zeros(len(items)))
+            own, part = own[told], None if part is None else part[told]
+            queries, rows = queries[told], rows[told]
+        if not len(rows):
+            return
         workspace = workspaces.get()
         try:
-            part = None if seen is None else seen[panel]
-            pairs = _Panel(catalog, own.queries(), part, k, tile_items, workspace).candidates()
+            pairs = _Panel(catalog, queries, part, k, tile_items, workspace).candidates()
         finally:
             workspaces.put(workspace)
         ranked = rank_pairs(own, *pairs, k)
-        ranking.put(panel, ranked.items, ranked.scores)
+        ranking.put(rows, ranked.items, ranked.scores)
 
     panel_users = min(PANEL_USERS, -(-n_users // threads))
     with blas_threads(1), ThreadPoolExecutor(threads) as pool:
@@ -151,6 +160,8 @@ class _Panel:
                 seen.drop(scores, 0, block.start)
             self._candidates.bound(everybody[block], kth_best(scores, self._k))
             self._collect(everybody[block], scores, tile)
+            if self._candidates.crowded:
+                self._candidates.compact()
 
     def _search_rest(self) -> None:
         reach = self._reach()
@@ -167,15 +178,16 @@ class _Panel:
                 if seen is not None:
                     seen.drop(scores, number, block.start)
                 self._collect(by_reach[block], scores, tile)
-            if self._candidates.crowded:
-                self._candidates.compact()
+                if compact := self._candidates.crowded:
+                    self._candidates.compact()
+            if compact:
                 # Whoever stands further down may reach further now: the longest reach from there on counts.
                 reach = np.minimum(reach, np.maximum.accumulate(self._reach()[by_reach][::-1])[::-1])
 
     def _seen_by(self, order: NDArray[np.int16]) -> SeenPlaces | None:
         if self._seen is None:
             return None
-        return SeenPlaces(self._seen, self._catalog.place, order, self._tile_items)
+        return SeenPlaces(self._seen, self._catalog, order, self._tile_items)
 
     def _reach(self) -> NDArray[np.int64]:
         """How many of the items, longest first, each user's list can be made of, (n,)."""
@@ -196,6 +208,15 @@ class _Panel:
         )
         row, column = np.divmod(np.flatnonzero(above), scores.shape[1])
         self._candidates.add(rows[row], self._catalog.items[tile][column], scores[row, column])
+
+
+def _first_items(
+    candidates: NDArray[np.int32], seen: csr_matrix | None, row: int, k: int
+) -> NDArray[np.int32]:
+    """The list of a user whose vector is nothing, so that all items tie: the first unseen ones."""
+    taken = np.empty(0, np.int32) if seen is None else seen[row].indices
+    some = candidates[: k + len(taken)]
+    return some[~np.isin(some, taken)][:k]
 
 
 def _slices(n: int, size: int) -> Iterator[slice]:

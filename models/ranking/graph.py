@@ -16,7 +16,7 @@ MAX_DEPTH = 4096
 class GraphRanker(VectorRanker):
     """Lists found through an index; users it leaves short are ranked exactly.
 
-    index: over the catalogue that is ranked or one with more candidates, biases as one more component;
+    index: made by :meth:`index_of`, of the catalogue that is ranked or of one with more candidates;
     ef: nodes kept in sight by a search, more find more and take longer.
     """
 
@@ -30,11 +30,15 @@ class GraphRanker(VectorRanker):
     def index_of(
         items: ItemVectors, *, links: int, ef_construction: int, threads: int = 1
     ) -> InnerProductIndex:
-        """The index of a catalogue; with one thread the same vectors give the same index."""
+        """The index of a catalogue, its biases as one more component, 0 where it has none.
+
+        With one thread the same vectors give the same index.
+        """
         candidates = items.candidates
+        biases = np.zeros(len(items), np.float32) if items.biases is None else items.biases
         return InnerProductIndex.build(
             candidates,
-            items.with_biases(candidates),
+            np.column_stack([items.rows[candidates], biases[candidates]]),
             links=links,
             ef_construction=ef_construction,
             threads=threads,
@@ -55,7 +59,8 @@ class GraphRanker(VectorRanker):
     def _rank_deep(self, vectors: Vectors, k: int, seen: csr_matrix | None, depth: int) -> Ranking:
         if depth > MAX_DEPTH or depth >= len(vectors.items):
             return self._exact.rank(vectors, k, seen=seen)
-        found = self._index.search(vectors.queries(), depth, ef=self._ef, threads=self._threads)
+        queries = np.column_stack([vectors.users, np.ones(len(vectors.users), np.float32)])
+        found = self._index.search(queries, depth, ef=self._ef, threads=self._threads)
         if seen is not None:
             found[contained(found, seen)] = -1
         if vectors.items.biases is not None:

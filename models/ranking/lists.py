@@ -28,10 +28,13 @@ class Ranking:
         return cls(np.full((n, k), -1, np.int32), np.full((n, k), -np.inf, np.float32))
 
     def put(
-        self, rows: NDArray[np.integer] | slice, items: NDArray[np.int32], scores: NDArray[np.floating]
+        self,
+        rows: NDArray[np.integer] | np.integer | slice,
+        items: NDArray[np.int32],
+        scores: NDArray[np.floating],
     ) -> None:
-        """Fill the lists of ``rows`` with items and scores (n, m), m at most k."""
-        width = items.shape[1]
+        """Fill the lists of ``rows`` with items and scores (n, m), m at most k; or one list, (m,)."""
+        width = items.shape[-1]
         self.items[rows, :width] = items
         self.scores[rows, :width] = scores
 

@@ -6,10 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from models.ranking.blocks import BLOCK_BYTES
 from models.ranking.lists import Ranking, keep_first
 
 RankDeep = Callable[[NDArray[np.int64], int], Ranking]
 """The lists of some rows at a depth."""
+
+_BYTES_PER_PLACE = 64
+"""Of a list while it is made, the arrays that sort it by group included."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,16 +42,31 @@ class ListRules:
         Args:
             rank: lists of allowed items only.
         """
+        if self.groups is None:
+            return rank(np.arange(n), k)
         ranking = Ranking.empty(n, k)
-        rows, depth = np.arange(n), k if self.groups is None else 2 * k
+        longest, depth, rows = min(k, self._most_listed(n_items)), 2 * k, np.arange(n)
         while len(rows):
             depth = min(depth, max(k, n_items))
-            found = rank(rows, depth)
-            part = keep_first(found, self._within_groups(found.items), k)
-            done = (part.items[:, -1] >= 0) | (found.items[:, -1] < 0) | (depth >= n_items)
-            ranking.put(rows[done], part.items[done], part.scores[done])
-            rows, depth = rows[~done], 4 * depth
+            open_rows = []
+            for part in np.array_split(rows, -(-len(rows) * depth * _BYTES_PER_PLACE // BLOCK_BYTES)):
+                found = rank(part, depth)
+                listed = keep_first(found, self._within_groups(found.items), k)
+                counts = (listed.items >= 0).sum(axis=1)
+                done = (counts >= longest) | (found.items[:, -1] < 0) | (depth >= n_items)
+                ranking.put(part[done], listed.items[done], listed.scores[done])
+                open_rows.append(part[~done])
+            rows, depth = np.concatenate(open_rows), 4 * depth
         return ranking
+
+    def _most_listed(self, n_items: int) -> int:
+        """Items that the caps leave of the whole catalogue."""
+        groups = np.full(n_items, -1, np.int32) if self.groups is None else self.groups
+        if self.allowed is not None:
+            groups = groups[self.allowed]
+        return int(
+            (groups < 0).sum() + np.minimum(np.bincount(groups[groups >= 0]), self.most_per_group).sum()
+        )
 
     def _within_groups(self, items: NDArray[np.int32]) -> NDArray[np.bool_]:
         """Which items (n, m) stay: all that are in no group, and the first so many of each."""

@@ -4,23 +4,26 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from models.ranking.vectors import Float32s
+from models.ranking.vectors import Float32s, ItemsByLength
 
 
 class SeenPlaces:
     """Seen items by their places in a catalogue that is searched in tiles, and by the users' order.
 
-    seen: (n, n_items); place: (n_items,), an item's place; order: (n,), the user at each position.
+    seen: (n, n_items); order: (n,), the user at each position.
     """
 
     def __init__(
-        self, seen: csr_matrix, place: NDArray[np.int32], order: NDArray[np.integer], tile_items: int
+        self, seen: csr_matrix, catalog: ItemsByLength, order: NDArray[np.integer], tile_items: int
     ) -> None:
         n = seen.shape[0]
         position = np.empty(n, np.int64)
         position[order] = np.arange(n)
-        tile, within = np.divmod(place[seen.indices].astype(np.int64), tile_items)
-        keys = (tile * n + np.repeat(position, np.diff(seen.indptr))) * tile_items + within
+        place = catalog.place[seen.indices].astype(np.int64)
+        candidate = place < len(catalog.items)
+        tile, within = np.divmod(place[candidate], tile_items)
+        positions = np.repeat(position, np.diff(seen.indptr))[candidate]
+        keys = (tile * n + positions) * tile_items + within
         keys.sort()
         self._tile_and_position, self._within = np.divmod(keys, tile_items)
         self._n = n

@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
@@ -100,3 +102,44 @@ def test_items_that_are_not_allowed_are_no_candidates() -> None:
     np.testing.assert_array_equal(
         rank_vectors(restricted, 10, seen=seen).items, brute_force(vectors, either, 10)
     )
+
+
+@pytest.mark.parametrize("biased", [False, True])
+def test_seen_items_that_are_no_candidates_do_no_harm(biased: bool) -> None:
+    vectors, seen = drawn_vectors(n_items=TILES, biased=biased), drawn_seen(90, TILES)
+    allowed = np.random.default_rng(4).random(TILES) < 0.9
+    restricted = Vectors(vectors.users, vectors.items.only(allowed))
+    either = csr_matrix((seen.toarray() != 0) | ~allowed)
+    np.testing.assert_array_equal(
+        rank_vectors(restricted, 10, seen=seen).items, brute_force(vectors, either, 10)
+    )
+
+
+def test_users_without_a_vector_are_answered_without_a_search_and_left_their_seen_items_out() -> None:
+    vectors, seen = drawn_vectors(n_items=TILES), drawn_seen(90, TILES)
+    vectors.users[::2] = 0
+    np.testing.assert_array_equal(rank_vectors(vectors, 10, seen=seen).items, brute_force(vectors, seen, 10))
+
+
+def test_items_that_tie_in_masses_are_thinned_out_to_the_lowest() -> None:
+    items = np.ones((TILES, 3), np.float32)
+    ranking = rank_vectors(Vectors(np.ones((50, 3), np.float32), ItemVectors(items)), 4)
+    assert ranking.items.tolist() == [[0, 1, 2, 3]] * 50
+
+
+@pytest.mark.parametrize("kind", ["drawn", "tied", "nothing"])
+def test_memory_stays_within_bounds_whatever_the_scores(kind: str) -> None:
+    n_users, n_items, budget = PANEL_USERS + 10, 4 * TILE_ITEMS, 4 * 2**20
+    vectors = drawn_vectors(n_users, n_items, factors=4)
+    if kind != "drawn":
+        items = ItemVectors(np.ones_like(vectors.items.rows))
+        vectors = Vectors(np.full_like(vectors.users, kind == "tied"), items)
+    _ = vectors.items.by_length
+    tracemalloc.start()
+    try:
+        rank_vectors(vectors, 10, block_bytes=budget)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    # Beside the scores, a panel's candidates while they are thinned out; never all pairs.
+    assert peak < budget + 25_000 * PANEL_USERS < 4 * n_users * n_items

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from models.ranking import ListRules, Ranking
+from models.ranking import BLOCK_BYTES, ListRules, Ranking
 
 
 def ordered(*lists: list[int]) -> Ranking:
@@ -59,3 +59,33 @@ def test_without_rules_a_list_stays_as_it_is() -> None:
     ranking = ordered([4, 2, -1], [1, 0, 3])
     np.testing.assert_array_equal(ListRules().apply(ranking, 3).items, ranking.items)
     assert ListRules().rank(lambda _, depth: ranking, 2, 5, 3).items.tolist() == ranking.items.tolist()
+
+
+def test_a_cap_that_cannot_be_filled_ends_the_search_as_soon_as_no_more_can_come() -> None:
+    depths: list[int] = []
+
+    def rank(rows: np.ndarray, depth: int) -> Ranking:
+        depths.append(depth)
+        return ordered(*[list(range(depth))] * len(rows))
+
+    rules = ListRules(groups=(np.arange(5000) % 2).astype(np.int32), most_per_group=3)
+    assert rules.rank(rank, 3, 5000, 20).items.tolist() == [[0, 1, 2, 3, 4, 5] + [-1] * 14] * 3
+    assert depths == [40]
+
+
+def test_deep_lists_are_asked_for_some_rows_at_a_time() -> None:
+    asked: list[tuple[int, int]] = []
+
+    def rank(rows: np.ndarray, depth: int) -> Ranking:
+        asked.append((len(rows), depth))
+        return Ranking(
+            np.tile(np.arange(depth, dtype=np.int32), (len(rows), 1)),
+            np.zeros((len(rows), depth), np.float32),
+        )
+
+    n_items = 200_000
+    groups = np.where(np.arange(n_items) < n_items - 5, 0, -1).astype(np.int32)
+    ranking = ListRules(groups=groups, most_per_group=1).rank(rank, 12, n_items, 4)
+    assert ranking.items.tolist() == [[0, n_items - 5, n_items - 4, n_items - 3]] * 12
+    assert sum(rows for rows, depth in asked if depth == n_items) == 12
+    assert all(rows * depth * 64 <= BLOCK_BYTES or rows == 1 for rows, depth in asked)
