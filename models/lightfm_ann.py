@@ -14,12 +14,11 @@ from models.fit_run import FitRun
 from models.lightfm import LightFm, LightFmConfig
 from models.linear import touched
 from models.ranking import ExactRanker, Vectors
-from models.ranking.graph import GraphRanker, recall_of
+from models.ranking.graph import RECALL_AT, RECALL_FACT, GraphRanker, recall_of
 from models.ranking.graph_index import InnerProductIndex
 from models.stored import take
 from topshelf.errors import CorruptArtifact
 
-RECALL_AT = 10
 RECALL_USERS = 1000
 
 
@@ -53,7 +52,7 @@ class LightFmAnn(LightFm):
 
     def facts(self) -> dict[str, float]:
         """The recall measured."""
-        return {f"ann_recall@{RECALL_AT}": self._recall}
+        return {RECALL_FACT: self._recall}
 
     def _fit(self, data: TrainingSet, run: FitRun) -> None:
         super()._fit(data, run)

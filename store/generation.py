@@ -62,6 +62,8 @@ class Generation:
     search: str = "exact"
     ef: int = 0
     """Nodes kept in sight by the search of a graph."""
+    index: str = ""
+    """The graph; empty for another search."""
     recall: float | None = None
     """Share of the exact lists that its search finds, over a sample."""
 

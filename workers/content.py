@@ -3,7 +3,6 @@
 import json
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Self
 
 import numpy as np
 
@@ -11,7 +10,7 @@ from interactions.changes import changes_since
 from store.generations import Generation
 from store.user_buckets import UserBuckets
 from workers import search
-from workers.loading import Shelf, load_buckets, load_shelf, user_keys
+from workers.loading import Shelf, forget_with_shelf, load_buckets, load_shelf, user_keys
 from workers.rules import RuleSet
 from workers.runtime import Runtime
 
@@ -33,25 +32,13 @@ class Content:
         return self.users[np.unique(places.astype(np.int64))]
 
 
-@dataclass(frozen=True)
-class _Recipe:
-    """What in a generation's record says how its lists are made; it stays as it is while they are."""
-
-    artifact: str
-    dataset: str
-    newer: str
-    rules: str
-    search: search.SearchRecord
-
-    @classmethod
-    def of(cls, generation: Generation) -> Self:
-        way = search.SearchRecord(generation.search, generation.ef)
-        return cls(generation.artifact, generation.dataset, generation.newer, generation.rules, way)
-
-
 def load_content(runtime: Runtime, generation: Generation) -> Content:
     """The content of a generation, its model set to search as its record says."""
-    return _content_of(runtime, _Recipe.of(generation))
+    content = _ruled(runtime, generation.artifact, generation.newer, generation.rules, generation.dataset)
+    # Anew each time: the model is shared by all that is made of its artifact.
+    record = search.SearchRecord(generation.search, generation.ef, generation.index)
+    search.apply(runtime, record, content.shelf.model)
+    return content
 
 
 def load_delta_content(runtime: Runtime, artifact: str, newer: str) -> Content:
@@ -74,13 +61,12 @@ def load_content_buckets(runtime: Runtime, generation: Generation) -> UserBucket
 
 
 @lru_cache(maxsize=1)
-def _content_of(runtime: Runtime, recipe: _Recipe) -> Content:
-    content = _content(runtime, recipe.artifact, recipe.newer)
-    search.apply(runtime, recipe.artifact, recipe.search, content.shelf.model)
-    if not recipe.rules:
+def _ruled(runtime: Runtime, artifact: str, newer: str, rules: str, dataset: str) -> Content:
+    content = _content(runtime, artifact, newer)
+    if not rules:
         return content
-    rules = RuleSet.of(json.loads(recipe.rules)).over(runtime.datasets.open(recipe.dataset))
-    return replace(content, shelf=replace(content.shelf, rules=rules))
+    kept_to = RuleSet.of(json.loads(rules)).over(runtime.datasets.open(dataset))
+    return replace(content, shelf=replace(content.shelf, rules=kept_to))
 
 
 @lru_cache(maxsize=1)
@@ -99,3 +85,7 @@ def _buckets(content: Content, n_buckets: int) -> UserBuckets:
     keys = user_keys(content.shelf.dataset.users).take(content.users)
     buckets = UserBuckets.of(keys, n_buckets)
     return replace(buckets, users=content.users[buckets.users].astype(np.int32))
+
+
+for _cache in (_ruled, _content, _buckets):
+    forget_with_shelf(_cache.cache_clear)

@@ -1,5 +1,6 @@
 """What a worker process keeps loaded between chunks: one dataset and one model at a time."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -44,9 +45,17 @@ def user_keys(users: IdMap) -> ByteStrings:
 
 
 def load_shelf(runtime: Runtime, artifact: str) -> Shelf:
-    """The shelf of an artifact, kept in this process until another one is asked for."""
+    """The shelf of an artifact, kept in this process until another one is asked for.
+
+    Before another one is loaded, it is let go of with all that was made of it.
+    """
     settings = runtime.settings
-    return _shelf(settings.data_dir, artifact, settings.device, settings.threads_per_process)
+    return _shelves.get(settings.data_dir, artifact, settings.device, settings.threads_per_process)
+
+
+def forget_with_shelf(forget: Callable[[], None]) -> None:
+    """Have ``forget`` called whenever a shelf is let go of."""
+    _shelves.dependents.append(forget)
 
 
 def load_buckets(runtime: Runtime, dataset: str, n_buckets: int) -> UserBuckets:
@@ -54,11 +63,27 @@ def load_buckets(runtime: Runtime, dataset: str, n_buckets: int) -> UserBuckets:
     return _buckets(runtime.settings.data_dir, dataset, n_buckets)
 
 
-@lru_cache(maxsize=1)
-def _shelf(data_dir: Path, artifact: str, device: str, threads: int) -> Shelf:
-    model, manifest = Artifacts(data_dir / "artifacts").load(artifact, device=device, threads=threads)
-    dataset = Datasets(data_dir / "datasets").open(manifest.dataset)
-    return Shelf(model, manifest, dataset, dataset.matrix())
+class _Shelves:
+    """One shelf at a time."""
+
+    def __init__(self) -> None:
+        self.dependents: list[Callable[[], None]] = []
+        self._asked: tuple[Path, str, str, int] | None = None
+        self._held: Shelf | None = None
+
+    def get(self, data_dir: Path, artifact: str, device: str, threads: int) -> Shelf:
+        asked = (data_dir, artifact, device, threads)
+        if self._held is None or self._asked != asked:
+            self._held = None
+            for forget in self.dependents:
+                forget()
+            model, manifest = Artifacts(data_dir / "artifacts").load(artifact, device=device, threads=threads)
+            dataset = Datasets(data_dir / "datasets").open(manifest.dataset)
+            self._held, self._asked = Shelf(model, manifest, dataset, dataset.matrix()), asked
+        return self._held
+
+
+_shelves = _Shelves()
 
 
 @lru_cache(maxsize=1)

@@ -15,6 +15,7 @@ from store.jobs import Jobs
 from store.keys import Keys
 from store.locks import ModelLock
 from topshelf.settings import Settings
+from workers.indexes import Indexes
 from workers.tracking import Runs
 from workers.tracking.runs import file_name
 
@@ -85,6 +86,10 @@ class Runtime:
     def checkpoints(self, job_id: str) -> Path:
         """The folder in which a job's training goes on after its worker died; removed when the job ends."""
         return self.settings.data_dir / "checkpoints" / file_name(job_id)
+
+    @cached_property
+    def indexes(self) -> Indexes:
+        return Indexes(self.settings.data_dir / "indexes")
 
     @cached_property
     def artifacts(self) -> Artifacts:

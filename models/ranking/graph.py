@@ -9,6 +9,10 @@ from models.ranking.lists import Ranking, contained
 from models.ranking.ranker import VectorRanker
 from models.ranking.vectors import ItemVectors, Vectors, rank_candidates
 
+RECALL_AT = 10
+RECALL_FACT = f"ann_recall@{RECALL_AT}"
+"""What a model with a graph of its own calls its recall in an artifact's manifest."""
+
 MAX_DEPTH = 4096
 """Items searched for a user at most; who has seen more is ranked exactly."""
 

@@ -4,10 +4,14 @@ import pytest
 
 from interactions.dataset import Dataset
 from models.registry import create_model
+from store.rows import unpack_row
+from tests.workers.conftest import StartWorker, succeeded
 from tests.workers.filling import fill, live_rows, opened
 from topshelf.settings import Settings
+from workers.content import load_content
 from workers.dispatch import Dispatcher
 from workers.runtime import Runtime
+from workers.scoring import score_users
 from workers.tasks.pipeline import pipeline
 from workers.tasks.precompute import precompute
 from workers.tasks.publish import publish
@@ -43,17 +47,48 @@ def test_a_graph_serves_every_user_and_its_recall_is_in_the_record(
     found = live_rows(runtime, "als", dataset)
     assert all(found)
     assert sum(one == other for one, other in zip(exact, found, strict=True)) > len(exact) / 2
-    assert (settings.data_dir / "indexes" / f"{live.artifact}.npy").exists()
+    assert live.index.startswith(live.artifact)
 
 
-def test_a_process_that_comes_later_makes_the_same_lists(
+def test_another_process_makes_the_same_lists(
+    settings: Settings, runtime: Runtime, dispatcher: Dispatcher, dataset: Dataset, start_worker: StartWorker
+) -> None:
+    job = opened(approximate(settings, recall_floor=0.5), dispatcher, dataset)
+    start_worker()
+    succeeded(runtime, job.id)
+    generation = runtime.generations.get("als", job.generation)
+    content = load_content(runtime, generation)
+    ranking = score_users(content.shelf, content.users, generation.k_store)
+    rows = [unpack_row(row or b"", generation.id_width) for row in live_rows(runtime, "als", dataset)]
+    assert rows == [listed[listed >= 0].tolist() for listed in ranking.items]
+    [file] = (settings.data_dir / "indexes").glob("*.npy")
+    assert file.stem == generation.index
+
+
+def test_exact_lists_follow_a_graph_of_the_same_artifact(
+    settings: Settings, runtime: Runtime, dispatcher: Dispatcher, dataset: Dataset
+) -> None:
+    published(runtime, dispatcher, dataset)
+    exact = live_rows(runtime, "als", dataset)
+    opened(approximate(settings, recall_floor=0.5), dispatcher, dataset)
+    first = runtime.generations.live("als")
+    assert first is not None
+    content = load_content(runtime, first)
+    ranking = score_users(content.shelf, content.users, first.k_store)
+    assert [unpack_row(row or b"", first.id_width) for row in exact] == ranking.items.tolist()
+
+
+def test_an_index_that_no_generation_names_goes_with_the_next_one(
     settings: Settings, dispatcher: Dispatcher, dataset: Dataset
 ) -> None:
-    job = opened(approximate(settings), dispatcher, dataset)
-    later = Runtime(settings)
-    fill(later, dispatcher, job)
-    publish(later, dispatcher, job.id)
-    assert later.jobs.get(job.id).state == "succeeded"
+    unused = settings.data_dir / "indexes" / "als-of-long-ago-0.npy"
+    other = settings.data_dir / "indexes" / "bpr-of-long-ago-0.npy"
+    unused.parent.mkdir(parents=True)
+    unused.touch()
+    other.touch()
+    opened(approximate(settings, recall_floor=0.5), dispatcher, dataset)
+    assert not unused.exists()
+    assert other.exists()
 
 
 def test_an_index_that_is_gone_fails_the_job_and_says_so(
