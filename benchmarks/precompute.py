@@ -4,11 +4,11 @@
 
 (1) Exact top-10 of 29,858 users over 40,981 items, 64 factors: implicit's recommend, a plain torch loop and
 ours take turns over the same ALS vectors, of the pairs in --train where given, else of made-up ones.
-(2) A catalogue of 1,000,000 items: a plain float32 product in blocks of 64 users, our exact ranker, and a
+(2) A catalogue of 1,000,000 items: a plain product of blocks of 64 users, our exact ranker, and a
 graph (nmslib HNSW) at the least effort that finds .95 of the exact lists; its building is told apart.
 (3) Packing and writing 1,000,000 users' rows of 10 and of 20 items, and the bytes they take in Redis.
 (4) A whole precompute through a real worker of two processes at KION's size, 962,179 users over 15,706 items,
-128 factors, from the job to the live pointer; then a tenth and three times of the users.
+128 factors, from the job to the live pointer; a tenth and three times of the users over the same items.
 Ratios are medians over rounds. Twenty minutes or so on two cores; --quick leaves (4) out and makes (2) small.
 """
 
@@ -21,18 +21,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.precomputing.nightly import Run, precompute_run
+from benchmarks.precomputing.nightly import Population, Run, precompute_run
 from benchmarks.precomputing.rankers import by_implicit, by_torch, ours, take_turns
 from benchmarks.precomputing.report import Results, as_json, draw, report
 from benchmarks.precomputing.wide import evenly_long, measure_wide
 from benchmarks.precomputing.work import Work, from_file, synthetic
 from benchmarks.precomputing.writing import measure_writing
-from interactions.synthetic import KION_INTERACTIONS, KION_ITEMS, KION_USERS, SyntheticShape
+from interactions.synthetic import SyntheticShape
 from topshelf.errors import TopshelfError
 
 if TYPE_CHECKING:
     from benchmarks.precomputing.device import DeviceTime
 
+KION = SyntheticShape()
 GOWALLA = SyntheticShape(users=29_858, items=40_981, interactions=810_128)
 K, K_STORE = 10, 20
 RECALL_FLOOR = 0.95
@@ -128,25 +129,16 @@ def _gowalla(train: Path | None, threads: int) -> Work:
 
 
 def _runs(scale: Scale, threads: int) -> list[Run]:
+    if not scale.sizes:
+        return []
+    _tell("(4) KION: making it up, training")
+    kion = Population.make(KION, factors=KION_FACTORS, iterations=KION_ITERATIONS, threads=threads)
     runs = []
     for size in scale.sizes:
-        _tell(f"(4) {size:g} times KION: making it up, training, precomputing")
+        _tell(f"(4) {size:g} times its users")
         with tempfile.TemporaryDirectory(prefix="topshelf-precompute-") as folder:
-            runs.append(
-                precompute_run(
-                    _kion(size),
-                    factors=KION_FACTORS,
-                    iterations=KION_ITERATIONS,
-                    processes=threads,
-                    folder=Path(folder),
-                )
-            )
+            runs.append(precompute_run(kion.times(size), processes=threads, folder=Path(folder)))
     return runs
-
-
-def _kion(size: float) -> SyntheticShape:
-    """KION with so many times the users, the catalogue as it is."""
-    return SyntheticShape(round(size * KION_USERS), KION_ITEMS, round(size * KION_INTERACTIONS))
 
 
 def _device(device: str | None, threads: int) -> "DeviceTime | None":
@@ -155,7 +147,7 @@ def _device(device: str | None, threads: int) -> "DeviceTime | None":
     from benchmarks.precomputing.device import measure_device  # noqa: PLC0415 -- torch is an extra
 
     _tell(f"ranking KION on {device}")
-    work = synthetic(_kion(1.0), factors=KION_FACTORS, iterations=KION_ITERATIONS, threads=threads)
+    work = synthetic(KION, factors=KION_FACTORS, iterations=KION_ITERATIONS, threads=threads)
     return measure_device(work, K, device, threads)
 
 

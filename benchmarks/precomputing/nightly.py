@@ -8,10 +8,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
+import numpy as np
+import polars as pl
 import psutil
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
 
-from interactions.dataset import Dataset
+from benchmarks.precomputing.work import trained
+from interactions.columns import ITEM, TIMESTAMP, USER, WEIGHT
 from interactions.synthetic import SyntheticShape, generate
 from models.als import Als, AlsConfig
 from store.embedded import EmbeddedRedis
@@ -50,10 +56,63 @@ class Run:
         return self.filling_seconds / self.users * 1e6
 
 
-def precompute_run(
-    shape: SyntheticShape, *, factors: int, iterations: int, processes: int, folder: Path
-) -> Run:
-    """Make up interactions, train als on them, then stock everybody; only the last is timed.
+@dataclass(frozen=True, eq=False)
+class Population:
+    """Made-up interactions (user_id, item_id, timestamp, weight; by user) with the als vectors of them."""
+
+    interactions: pl.DataFrame
+    user_ids: NDArray[np.int64]
+    item_ids: NDArray[np.int64]
+    user_factors: NDArray[np.float32]
+    item_factors: NDArray[np.float32]
+
+    @classmethod
+    def make(cls, shape: SyntheticShape, *, factors: int, iterations: int, threads: int) -> Self:
+        """Make up interactions and train on them."""
+        pairs = generate(shape).interactions.select(USER, ITEM, TIMESTAMP, WEIGHT)
+        user_ids, users = np.unique(pairs[USER].to_numpy(), return_inverse=True)
+        item_ids, items = np.unique(pairs[ITEM].to_numpy(), return_inverse=True)
+        matrix = csr_matrix((np.ones(len(users), np.float32), (users, items)))
+        work = trained("synthetic", matrix, factors, iterations, threads)
+        return cls(pairs, user_ids, item_ids, work.vectors.users, work.vectors.items.rows)
+
+    def times(self, size: float) -> Self:
+        """So many times the users: below 1 the first of them, above it all of them several times."""
+        if size < 1:
+            kept = self.user_ids[: round(size * len(self.user_ids))]
+            rows = self.interactions.filter(pl.col(USER) <= int(kept[-1]))
+            there = np.isin(self.item_ids, rows[ITEM].unique().to_numpy())
+            return type(self)(
+                rows, kept, self.item_ids[there], self.user_factors[: len(kept)], self.item_factors[there]
+            )
+        copies = range(round(size))
+        step = int(self.user_ids[-1]) + 1
+        return type(self)(
+            pl.concat([self.interactions.with_columns(pl.col(USER) + copy * step) for copy in copies]),
+            np.concatenate([self.user_ids + copy * step for copy in copies]),
+            self.item_ids,
+            np.tile(self.user_factors, (len(copies), 1)),
+            self.item_factors,
+        )
+
+    def save(self, runtime: Runtime) -> str:
+        """Write the dataset and the artifact; returns the artifact's id."""
+        dataset = runtime.datasets.create(self.interactions, user_id_type="int64", item_id_type="int64")
+        factors = self.item_factors.shape[1]
+        model = Als.from_arrays(
+            {"user_factors": self.user_factors, "item_factors": self.item_factors},
+            AlsConfig(factors=factors),
+            n_users=len(self.user_ids),
+            n_items=len(self.item_ids),
+        )
+        manifest = runtime.artifacts.save(
+            model, dataset_version=dataset.version, metrics={}, split="none", code_version="benchmark"
+        )
+        return manifest.id
+
+
+def precompute_run(population: Population, *, processes: int, folder: Path) -> Run:
+    """Stock everybody; what comes before that is not timed.
 
     Raises:
         ServiceError: the worker did not start, or the job did not end well.
@@ -70,7 +129,7 @@ def precompute_run(
             nightly_cron="",
         )
         runtime = Runtime(settings)
-        artifact = _trained(runtime, shape, factors, iterations)
+        artifact = population.save(runtime)
         app = create_app(settings)
         with _worker(settings, app) as worker, _watched(worker, psutil.Process(redis.pid)) as peaks:
             job, _ = runtime.jobs.create("precompute", MODEL, params={"artifact": artifact})
@@ -90,33 +149,12 @@ def precompute_run(
         if job.state != "succeeded":
             raise ServiceError(f"the job {job.state}: {job.error}")
     return Run(
-        shape.users,
-        shape.items,
-        factors,
+        len(population.user_ids),
+        *population.item_factors.shape,
         seconds,
         filling[1] - filling[0],
         peaks["worker"] / GB,
         peaks["redis"] / GB,
-    )
-
-
-def _trained(runtime: Runtime, shape: SyntheticShape, factors: int, iterations: int) -> str:
-    dataset = _dataset(runtime, shape)
-    model = Als(AlsConfig(factors=factors, iterations=iterations, alpha=10), threads=2)
-    model.fit(dataset.training_set())
-    manifest = runtime.artifacts.save(
-        model, dataset_version=dataset.version, metrics={}, split="none", code_version="benchmark"
-    )
-    return manifest.id
-
-
-def _dataset(runtime: Runtime, shape: SyntheticShape) -> Dataset:
-    made = generate(shape)
-    return runtime.datasets.create(
-        made.interactions.select("user_id", "item_id", "timestamp", "weight"),
-        items=made.items.select("item_id", "title", "categories"),
-        user_id_type="int64",
-        item_id_type="int64",
     )
 
 

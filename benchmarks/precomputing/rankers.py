@@ -40,8 +40,8 @@ def by_implicit(threads: int) -> Side:
     return Side("implicit", rank)
 
 
-def by_torch(threads: int, device: str = "cpu") -> Side | None:
-    """A product and torch.topk in blocks of 1,024 users; None where torch is not installed."""
+def by_torch(threads: int, *, name: str = "plain torch", block_users: int = BLOCK_USERS) -> Side | None:
+    """A product and torch.topk in blocks of users; None where torch is not installed."""
     try:
         import torch  # noqa: PLC0415 -- an extra
     except ImportError:
@@ -49,21 +49,21 @@ def by_torch(threads: int, device: str = "cpu") -> Side | None:
 
     def rank(work: Work, k: int) -> Lists:
         torch.set_num_threads(threads)
-        users = torch.from_numpy(work.vectors.users).to(device)
-        items = torch.from_numpy(work.vectors.items.rows).to(device).T.contiguous()
+        users = torch.from_numpy(work.vectors.users)
+        items = torch.from_numpy(work.vectors.items.rows).T.contiguous()
         lists = []
-        for start in range(0, len(users), BLOCK_USERS):
-            scores = users[start : start + BLOCK_USERS] @ items
-            seen = work.seen[start : start + BLOCK_USERS].tocoo()
+        for start in range(0, len(users), block_users):
+            scores = users[start : start + block_users] @ items
+            seen = work.seen[start : start + block_users].tocoo()
             scores[torch.from_numpy(seen.row).long(), torch.from_numpy(seen.col).long()] = -torch.inf
-            lists.append(scores.topk(k, dim=1).indices.cpu())
+            lists.append(scores.topk(k, dim=1).indices)
         return torch.cat(lists).numpy()
 
-    return Side("plain torch", rank)
+    return Side(name, rank)
 
 
-def by_numpy(threads: int, block_users: int = 64) -> Side:
-    """A float32 product and a partition in blocks of 64 users, nothing left out."""
+def by_numpy(threads: int, *, name: str, block_users: int) -> Side:
+    """A product and a partition by NumPy in blocks of users."""
 
     def rank(work: Work, k: int) -> Lists:
         items = np.ascontiguousarray(work.vectors.items.rows.T)
@@ -76,7 +76,7 @@ def by_numpy(threads: int, block_users: int = 64) -> Side:
                 lists.append(top_k(scores, k)[0])
         return np.concatenate(lists)
 
-    return Side("plain product", rank)
+    return Side(name, rank)
 
 
 def by_ranker(name: str, ranker: VectorRanker, *, anew: bool = False) -> Side:

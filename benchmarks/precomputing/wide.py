@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks.precomputing.rankers import Turns, by_numpy, by_ranker, take_turns
+from benchmarks.precomputing.rankers import Turns, by_numpy, by_ranker, by_torch, take_turns
 from benchmarks.precomputing.work import Work
 from models.ranking import ExactRanker, ItemVectors, Ranking, VectorRanker, Vectors
 from models.ranking.choice import Search, choose_search
@@ -61,7 +61,8 @@ def measure_wide(work: Work, *, users: int, k: int, rounds: int, recall_floor: f
     )
     build_seconds = time.perf_counter() - began
     sides = [
-        by_numpy(threads, BLOCK_USERS),
+        by_torch(threads, name=PLAIN, block_users=BLOCK_USERS)
+        or by_numpy(threads, name=PLAIN, block_users=BLOCK_USERS),
         by_ranker(EXACT, ExactRanker(threads=threads)),
         by_ranker(GRAPH, search.ranker),
     ]
