@@ -25,6 +25,10 @@ class Keys:
         """Owner of the model's lock."""
         return f"{self.prefix}{{{model}}}:lock"
 
+    def compared(self, model: str) -> str:
+        """``base:dataset``: the dataset version in which an incremental run found nobody new for a base."""
+        return f"{self.prefix}{{{model}}}:compared"
+
     def hold(self, model: str) -> str:
         """There while a rollback keeps anything new from being published."""
         return f"{self.prefix}{{{model}}}:hold"
