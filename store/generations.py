@@ -276,7 +276,6 @@ class Generations:
             GenerationIncomplete: the generation is not ready.
             ModelOnHold: a rollback holds the model.
         """
-        self._client.sadd(self._keys.models, model)
         stem = self._keys.generation_stem(model)
         churn = ["" if share is None else share for share in (overlap, changed)]
         answer = scripts.run_text(
