@@ -210,6 +210,19 @@ def test_a_chunk_of_a_generation_given_up_writes_nothing(
     assert keys_of(runtime, "als", job.generation) == before
 
 
+def test_a_fault_in_a_chunk_ends_the_job_with_what_it_was(
+    runtime: Runtime, dispatcher: Dispatcher, dataset: Dataset
+) -> None:
+    job = opened(runtime, dispatcher, dataset)
+    no_such_chunk = 99
+    with pytest.raises(IndexError) as raised:
+        precompute_chunk(runtime, dispatcher, job.id, job.generation, no_such_chunk)
+    failed = runtime.jobs.get(job.id)
+    assert failed.error == {"error_key": "unexpected_error", "error_message": str(raised.value)}
+    assert runtime.generations.get("als", job.generation).state == "failed"
+    assert runtime.lock.owner("als") is None
+
+
 def test_chunks_go_to_the_queue_that_is_set_for_them(
     runtime: Runtime, dispatcher: Dispatcher, dataset: Dataset
 ) -> None:

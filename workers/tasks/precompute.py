@@ -80,6 +80,9 @@ def precompute_chunk(
         raise
     except TopshelfError as error:
         end_job(runtime, job_id, "failed", error)
+    except Exception as error:
+        end_job(runtime, job_id, "failed", error)
+        raise
 
 
 def _write_when_there_is_room(runtime: Runtime, job: Job, generation_id: str, chunk: int) -> int:
