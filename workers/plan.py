@@ -49,6 +49,7 @@ class Workload:
         processes: worker processes, on all hosts together.
         cores: processor cores those have, on all hosts together.
         device: ``cpu``, or ``cuda`` with one GPU for each process.
+        users_per_bucket: wished for; there are fewer where the server keeps only smaller hashes compactly.
         server: the Redis of the shelves.
     """
 
@@ -66,6 +67,11 @@ class Workload:
     users_per_bucket: int
     chunk_users: int
     server: Server
+
+    @property
+    def bucket_users(self) -> int:
+        """Users that share a bucket, on average."""
+        return min(self.users_per_bucket, max(1, self.server.limits.entries))
 
 
 @dataclass(frozen=True)
@@ -99,7 +105,7 @@ class Plan:
 def plan(work: Workload) -> Plan:
     """Work out what a run costs."""
     row = RowShape.of("users", work.items, work.k_store, scores=work.scores)
-    n_buckets = bucket_count(work.users, work.users_per_bucket)
+    n_buckets = bucket_count(work.users, work.bucket_users)
     n_chunks = chunk_count(n_buckets, buckets_per_chunk(work.chunk_users, work.users_per_bucket))
     catalog_bytes = work.items * CATALOG_ITEM_BYTES
     neighbour_bytes = work.items * work.neighbours * NEIGHBOUR_BYTES
@@ -132,7 +138,7 @@ def _scoring_seconds(work: Workload) -> float:
 
 def _writing_seconds(work: Workload, row: RowShape) -> float:
     values = [row.head_bytes, *([row.tail_bytes] if row.tail_bytes else [])]
-    each = WRITING_SECONDS_PER_FIELD + WRITING_SECONDS_PER_NEIGHBOUR * work.users_per_bucket
+    each = WRITING_SECONDS_PER_FIELD + WRITING_SECONDS_PER_NEIGHBOUR * work.bucket_users
     server = sum(each + WRITING_SECONDS_PER_BYTE * value for value in values)
     return work.users * max(server, PACKING_SECONDS * len(values) / work.cores)
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from store.allocation import FieldBytes, Server
+from store.compactness import CompactLimits
 from store.rows import RowShape
 from store.sizing import CATALOG_ITEM_BYTES, generation_bytes
 from workers.plan import Workload, plan
@@ -38,6 +39,15 @@ def test_bytes_in_redis_are_those_of_a_generation() -> None:
         RowShape.of("users", KION.items, KION.k_store),
         catalog_bytes=KION.items * CATALOG_ITEM_BYTES,
     )
+
+
+def test_a_server_that_keeps_only_small_hashes_compactly_gets_smaller_buckets() -> None:
+    server = Server(limits=CompactLimits(entries=32))
+    small = plan(replace(KION, server=server))
+    assert small.n_buckets == -(-KION.users // 32)
+    assert small.n_chunks == -(-small.n_buckets // 79), "chunks are counted in the buckets wished for"
+    assert small.generation.rows == plan(replace(KION, users_per_bucket=32, server=server)).generation.rows
+    assert small.writing_seconds < plan(KION).writing_seconds
 
 
 def test_neighbours_take_eight_bytes_each_in_redis_and_on_the_wire() -> None:
