@@ -250,7 +250,7 @@ class JobFailed(JobError):
 
 
 class JobDelayed(JobError):
-    """Raised inside a job's first task while a delta, asked to stop, holds its model; it is sent again."""
+    """Raised inside a task while a delta, asked to stop, holds its job's model; it is sent again."""
 
     key = "job_delayed"
 

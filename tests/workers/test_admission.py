@@ -13,6 +13,7 @@ from workers.runtime import Runtime
 from workers.stage import end_job
 from workers.tasks.pipeline import pipeline
 from workers.tasks.reconcile import reconcile
+from workers.tasks.train import train
 
 
 def stored(runtime: Runtime, dataset: Dataset, name: str, config: dict[str, object]) -> ArtifactManifest:
@@ -78,6 +79,18 @@ def test_a_new_base_waits_for_a_delta_that_is_asked_to_stop(
     pipeline(runtime, dispatcher, job.id)
     assert runtime.lock.owner("als") == job.id
     assert not runtime.jobs.get(job.id).over
+
+
+def test_a_base_whose_lock_ran_out_waits_in_its_stage_for_the_delta_that_took_it(
+    runtime: Runtime, dispatcher: Dispatcher, dataset: Dataset
+) -> None:
+    job, _ = runtime.jobs.create("pipeline", "als")
+    pipeline(runtime, dispatcher, job.id)
+    runtime.lock.release("als", job.id)
+    delta = delta_at_work(runtime, stage_begun=True)
+    train(runtime, dispatcher, job.id)
+    assert runtime.jobs.get(delta).state == "cancelling"
+    assert (runtime.jobs.get(job.id).state, runtime.jobs.get(job.id).stage) == ("running", "train")
 
 
 def test_a_delta_nobody_works_on_yet_gives_way_at_once(
