@@ -218,6 +218,14 @@ class GenerationAnswer(BaseModel):
         description="mean share of a list kept of what it replaced; null where that was nothing"
     )
     changed: float | None = Field(description="share of the users compared who have another list")
+    search: str = Field(description="how its lists were found: exact, graph, or a model's own index")
+    ef: int = Field(description="nodes kept in sight by the search of a graph; 0 without one")
+    recall: float | None = Field(
+        description="share of the exact lists that its search finds, over a sample; null where it is exact"
+    )
+    rules: dict[str, Any] = Field(
+        validation_alias="parsed_rules", description="what its lists may hold; empty where that is everything"
+    )
 
 
 class GenerationsAnswer(BaseModel):

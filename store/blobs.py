@@ -63,6 +63,12 @@ class Blobs:
         return None if index is None else int(index["stored_at"])
 
     @store_errors()
+    def is_whole(self, part_key: PartKey) -> bool:
+        """Whether the index and every part that it names are in the store."""
+        index = self._index(part_key)
+        return index is not None and self._has_parts(part_key, index["files"])
+
+    @store_errors()
     def drop(self, part_key: PartKey) -> int:
         """Remove files, also those whose index was never written; returns the keys unlinked."""
         index = self._index(part_key)
@@ -75,8 +81,9 @@ class Blobs:
 
     def _holds(self, part_key: PartKey, files: list[FileEntry]) -> bool:
         index = self._index(part_key)
-        if index is None or index["files"] != files:
-            return False
+        return index is not None and index["files"] == files and self._has_parts(part_key, files)
+
+    def _has_parts(self, part_key: PartKey, files: list[FileEntry]) -> bool:
         return all(self._client.exists(part_key(part)) for entry in files for part in entry["parts"])
 
     def _index(self, part_key: PartKey) -> dict[str, Any] | None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import MISSING, Field, asdict, dataclass, fields
 from typing import Any, Literal, Self
 
+from store import documents
 from topshelf.errors import StoreError
 
 Layout = Literal["users", "segments"]
@@ -71,6 +72,11 @@ class Generation:
     def histories(self) -> str:
         """The dataset version its users and their histories come from."""
         return self.newer or self.dataset
+
+    @property
+    def parsed_rules(self) -> dict[str, Any]:
+        """What its lists may hold, by the names of ``RuleSet``; empty where that is everything."""
+        return dict(documents.load(self.rules)) if self.rules else {}
 
     @property
     def pointer(self) -> "Pointer":

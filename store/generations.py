@@ -205,8 +205,8 @@ class Generations:
     def stalled_chunks(self, model: str, generation: str, *, idle_seconds: float = 0) -> list[StalledChunk]:
         """Chunks to send again: a lease ran out, or nobody holds one.
 
-        Chunks without a lease wait their turn in the queue: they count only once no chunk of the
-        generation was claimed, renewed or finished for ``idle_seconds``.
+        Chunks without a lease wait their turn in the queue: they count only ``idle_seconds`` after the
+        generation was opened, or a chunk of it last claimed, renewed or finished.
         """
         record, bitmap, lease_hash = self._chunk_keys(model, generation)
         with self._client.pipeline(transaction=True) as pipe:
@@ -278,7 +278,6 @@ class Generations:
             GenerationIncomplete: the generation is not ready.
             ModelOnHold: a rollback holds the model.
         """
-        self._client.sadd(self._keys.models, model)
         stem = self._keys.generation_stem(model)
         churn = ["" if share is None else share for share in (overlap, changed)]
         answer = scripts.run_text(

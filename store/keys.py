@@ -25,6 +25,10 @@ class Keys:
         """Owner of the model's lock."""
         return f"{self.prefix}{{{model}}}:lock"
 
+    def compared(self, model: str) -> str:
+        """``base:dataset``: the dataset version in which an incremental run found nobody new for a base."""
+        return f"{self.prefix}{{{model}}}:compared"
+
     def hold(self, model: str) -> str:
         """There while a rollback keeps anything new from being published."""
         return f"{self.prefix}{{{model}}}:hold"
@@ -46,7 +50,9 @@ class Keys:
         return self.generation(model, generation) + ":chunks"
 
     def leases(self, model: str, generation: str) -> str:
-        """Hash: ``<chunk>`` -> end of its lease in ms, ``<chunk>:attempts`` -> times it was claimed."""
+        """Hash: ``<chunk>`` -> end of its lease in ms, ``<chunk>:attempts`` -> times it was claimed,
+        ``<chunk>:users`` -> users that were written once it was finished.
+        """
         return self.generation(model, generation) + ":leases"
 
     def segments(self, model: str, generation: str) -> str:
@@ -58,7 +64,7 @@ class Keys:
         return f"{self.prefix}b:{{{model}:{generation}:{bucket}}}"
 
     def overflow(self, model: str, generation: str, bucket: int) -> str:
-        """Hash: user key -> the rest of the user's row."""
+        """Hash: user key -> the rest of the user's row, then the scores of its items where they are kept."""
         return f"{self.prefix}o:{{{model}:{generation}:{bucket}}}"
 
     def bucket_pattern(self, model: str, generation: str) -> bytes:

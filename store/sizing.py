@@ -11,6 +11,10 @@ from store.rows import RowShape
 
 RECORD_BYTES = 1_500
 """The record of a generation, a hash of some thirty fields, and its key."""
+CATALOG_ITEM_BYTES = 40
+"""An item in the catalogue: its id, and one or two categories."""
+NEIGHBOUR_BYTES = 8
+"""A neighbour of an item: int32 and float32, in a file each."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,8 @@ class GenerationBytes:
     """Names and entries of all hashes, and their share of the main table."""
     catalog: int
     """The catalogue; two generations of one dataset share it."""
+    neighbours: int
+    """The neighbour artifact of the online kNN, where the model has one."""
     bookkeeping: int
     """Bitmap of chunks, leases, record."""
 
@@ -42,6 +48,7 @@ def generation_bytes(
     row: RowShape,
     *,
     catalog_bytes: int = 0,
+    neighbour_bytes: int = 0,
     server: Server | None = None,
 ) -> GenerationBytes:
     """What a generation adds to ``used_memory``.
@@ -50,11 +57,13 @@ def generation_bytes(
         field: the users' ids.
         row: a full row of a user.
         catalog_bytes: length of the catalogue.
+        neighbour_bytes: length of the two files of the neighbour artifact together.
         server: jemalloc and the usual limits where left out.
     """
     server = server or Server()
+    catalog, neighbours = _blob(catalog_bytes, server), 2 * _blob(neighbour_bytes // 2, server)
     if not n_buckets:
-        return GenerationBytes(0, 0, 0, _blob(catalog_bytes, server), RECORD_BYTES)
+        return GenerationBytes(0, 0, 0, catalog, neighbours, RECORD_BYTES)
     name = len(Keys().bucket("model", "100", n_buckets))
     hashes = n_buckets * (2 if row.tail_bytes else 1)
     attempts = len(f"{n_chunks}:attempts")
@@ -62,7 +71,8 @@ def generation_bytes(
         rows=_hashes(n_users, n_buckets, field, row.head_bytes, server),
         overflow=_hashes(n_users, n_buckets, field, row.tail_bytes, server) if row.tail_bytes else 0,
         keys=hashes * server.key(name) + table_bytes(hashes),
-        catalog=_blob(catalog_bytes, server),
+        catalog=catalog,
+        neighbours=neighbours,
         bookkeeping=RECORD_BYTES
         + server.string(-(-n_chunks // 8))
         + server.hash(n_chunks, FieldBytes(attempts, text_entry(attempts)), 1),

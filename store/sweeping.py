@@ -64,12 +64,12 @@ def remove(
     What was put less than ``unused_after_seconds`` ago stays, for a run may be about to name it, and the
     record stays with it until a later sweep. Returns the keys unlinked.
     """
-    needed = _blobs(keys, kept)
+    needed = blobs_of(keys, kept)
     now, _ = client.time()
     blobs = Blobs(client)
     unlinked = 0
     for generation in due:
-        unused = [part for name, part in _blobs(keys, [generation]).items() if name not in needed]
+        unused = [part for name, part in blobs_of(keys, [generation]).items() if name not in needed]
         put_at = [blobs.stored_at(part) or 0 for part in unused]
         if any(now - moment < unused_after_seconds for moment in put_at):
             continue
@@ -79,7 +79,7 @@ def remove(
     return unlinked
 
 
-def _blobs(keys: Keys, generations: Iterable[Generation]) -> dict[str, PartKey]:
+def blobs_of(keys: Keys, generations: Iterable[Generation]) -> dict[str, PartKey]:
     """Catalogues and neighbour artifacts that generations name, by the key of their index."""
     part_keys: list[PartKey] = []
     for generation in generations:

@@ -3,11 +3,13 @@
 import redis
 
 from store import documents
+from store.blobs import Blobs
 from store.buckets import count_users
 from store.compactness import check_encoding
 from store.connection import store_errors
 from store.generation import Generation
 from store.keys import Keys
+from store.sweeping import blobs_of
 from topshelf.errors import GenerationIncomplete
 
 SAMPLED_BUCKETS = 20
@@ -34,6 +36,21 @@ def verify_content(client: redis.Redis, keys: Keys, generation: Generation) -> s
     _expect(generation, "users in its buckets", counted, generation.n_users)
     step = max(1, generation.n_buckets // SAMPLED_BUCKETS)
     return check_encoding(client, keys, model, name, range(0, generation.n_buckets, step))
+
+
+@store_errors()
+def missing_beside_rows(client: redis.Redis, keys: Keys, generation: Generation) -> list[str]:
+    """Keys of what readers need beside users' rows and what is not all there.
+
+    That is the catalogue, the neighbour artifact where one is named, the segments where the layout has them.
+    A killed server may have lost them after their job went on.
+    """
+    blobs = Blobs(client)
+    missing = [name for name, part in blobs_of(keys, [generation]).items() if not blobs.is_whole(part)]
+    segments = keys.segments(generation.model, generation.id)
+    if generation.layout == "segments" and not client.exists(segments):
+        missing.append(segments)
+    return missing
 
 
 def _verify_segments(client: redis.Redis, keys: Keys, generation: Generation) -> None:

@@ -13,7 +13,7 @@ TopshelfError
     GenerationNotFound · GenerationIncomplete · FenceLost · ModelOnHold · NothingToRollBack
     BlobNotFound · LockHeld · EventsFull · JobNotFound
   JobError
-    JobCancelled · JobFailed · ChunkTaken
+    JobCancelled · JobFailed · JobDelayed · ChunkTaken
   TrackerError
     TrackerUnavailable
   ServiceError
@@ -247,6 +247,12 @@ class JobFailed(JobError):
     """Raised to somebody who waits for a job that failed; names the job and its log."""
 
     key = "job_failed"
+
+
+class JobDelayed(JobError):
+    """Raised inside a task while a delta, asked to stop, holds its job's model; it is sent again."""
+
+    key = "job_delayed"
 
 
 class ChunkTaken(JobError):

@@ -4,7 +4,7 @@ from typing import Any
 
 from models.registry import create_model
 from store.jobs import Job
-from topshelf.errors import ArtifactNotFound, InvalidConfig, ModelOnHold
+from topshelf.errors import ArtifactNotFound, InvalidConfig, JobDelayed, JobNotFound, LockHeld, ModelOnHold
 from workers.incremental import live_base
 from workers.rules import RuleSet
 from workers.runtime import Runtime
@@ -22,6 +22,7 @@ def admit(runtime: Runtime, job: Job) -> Job:
         GenerationNotFound, CannotFoldIn: a delta is asked for where none can be made.
         ModelOnHold: somebody rolled the model back and has not released it.
         LockHeld: another job publishes this model; the message names it.
+        JobDelayed: that job is a delta, which is asked to stop: a base comes before it.
     """
     params = _with_artifacts_read(runtime, job.params)
     create_model(job.model, params.get("config"))
@@ -47,8 +48,30 @@ def admit(runtime: Runtime, job: Job) -> Job:
     if job.kind not in {"train", "trial"}:
         if runtime.generations.held_since(job.model):
             raise ModelOnHold(f"{job.model} was rolled back; run: topshelf release {job.model}")
-        runtime.lock.acquire(job.model, job.id, lock_seconds(runtime))
+        _take_lock(runtime, job)
     return runtime.jobs.get(job.id)
+
+
+def _take_lock(runtime: Runtime, job: Job) -> None:
+    try:
+        runtime.lock.acquire(job.model, job.id, lock_seconds(runtime))
+    except LockHeld:
+        holder = _delta_at_work(runtime, job.model)
+        if holder is None or job.kind == "delta":
+            raise
+        if not runtime.jobs.request_cancel(holder).over:
+            raise JobDelayed(f"waiting for job {holder} to stop") from None
+        runtime.lock.release(job.model, holder)
+        runtime.lock.acquire(job.model, job.id, lock_seconds(runtime))
+
+
+def _delta_at_work(runtime: Runtime, model: str) -> str | None:
+    """The job that holds a model's lock, where it is a delta."""
+    holder = runtime.lock.owner(model)
+    try:
+        return holder if holder and runtime.jobs.get(holder).kind == "delta" else None
+    except JobNotFound:
+        return None
 
 
 def _with_artifacts_read(runtime: Runtime, params: dict[str, Any]) -> dict[str, Any]:

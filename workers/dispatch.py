@@ -1,23 +1,42 @@
 """Sending a job's stages and chunks to their queues, and asking how much waits there."""
 
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from kombu.exceptions import OperationalError
 
 from models.registry import model_class
+from store.connection import store_errors
 from store.dispatch import CHUNK_TASK, QUEUE_OF_STAGE, START_QUEUE, START_TASK, TASK_OF_STAGE
 from store.jobs import Job
+from topshelf.errors import StoreUnavailable
 
 SYNC_TASK = "topshelf.sync_runs"
 SYNC_EXPIRES_SECONDS = 300
 
 
+@contextlib.contextmanager
+def broker_errors() -> Iterator[None]:
+    """Turn every error of a broker that does not answer into ours; also a decorator.
+
+    Raises:
+        StoreUnavailable: what was to be sent may be lost; the reconciler sends it again.
+    """
+    try:
+        # kombu lets some of redis-py's errors through as they are.
+        with store_errors():
+            yield
+    except (OperationalError, OSError) as error:
+        raise StoreUnavailable(f"the broker does not answer: {error}") from error
+
+
 @dataclass(frozen=True)
 class Dispatcher:
     """Sends messages that hold ids only.
+
+    Every method raises ``StoreUnavailable`` where the broker does not answer.
 
     Attributes:
         app: the Celery app.
@@ -25,14 +44,17 @@ class Dispatcher:
 
     app: Any
 
+    @broker_errors()
     def start(self, job_id: str) -> None:
         """Send the first task of a job, which checks that it may start."""
         self.app.send_task(START_TASK, args=[job_id], queue=START_QUEUE)
 
+    @broker_errors()
     def stage(self, job: Job, stage: str) -> None:
         """Send one stage of a job."""
         self.app.send_task(TASK_OF_STAGE[stage], args=[job.id], queue=queue_of(job.model, stage))
 
+    @broker_errors()
     def chunks(self, job: Job, generation: str, chunks: Iterable[int]) -> None:
         """Send chunks of a generation, ranges of buckets, for any worker; over one connection."""
         queue = self.chunk_queue(job.model)
@@ -50,9 +72,10 @@ class Dispatcher:
         """Have the trackers told of the runs soon; beat does so anyway, so a lost message does no harm."""
         if not self.app.settings.trackers:
             return
-        with contextlib.suppress(OperationalError):
+        with contextlib.suppress(StoreUnavailable), broker_errors():
             self.app.send_task(SYNC_TASK, queue="io", expires=SYNC_EXPIRES_SECONDS)
 
+    @broker_errors()
     def waiting(self, queue: str) -> int:
         """How many messages nobody has taken from a queue yet."""
         with self.app.connection_for_write() as connection, connection.channel() as channel:

@@ -3,6 +3,7 @@
 import logging
 
 from models.registry import create_model
+from store.comparisons import note_nobody_new
 from store.generations import Generation
 from topshelf.errors import GenerationNotFound
 from workers.content import load_delta_content
@@ -57,6 +58,7 @@ def open_delta(stage: Stage, dispatch: Dispatcher) -> Generation | None:
     users = load_delta_content(runtime, base.artifact, later.version).users
     log.info("job %s: %d users are new in dataset %s", job.id, users.size, later.version)
     if not users.size:
+        note_nobody_new(runtime.serving, runtime.keys, base, later.version)
         return None
     return open_generation(
         runtime,

@@ -12,7 +12,7 @@ from store.connection import allocator_of, check_room
 from store.generation import Generation, Layout
 from store.job import Job
 from store.rows import RowShape
-from store.sizing import generation_bytes
+from store.sizing import CATALOG_ITEM_BYTES, generation_bytes
 from store.user_buckets import choose_bucket_count
 from topshelf.errors import GenerationNotFound
 from workers.runtime import Runtime
@@ -39,6 +39,8 @@ def open_generation(
     layout: Layout,
     n_items: int,
     k_store: int,
+    dataset: str,
+    knn: str,
     **described: Any,
 ) -> Generation:
     """A new generation under a new fence; ``described`` is what else ``Generations.create`` takes.
@@ -52,7 +54,19 @@ def open_generation(
     settings = runtime.settings
     row = RowShape.of(layout, n_items, k_store, scores=settings.store_scores)
     per_chunk = buckets_per_chunk(settings.chunk_users, settings.users_per_bucket)
-    n_buckets = _n_buckets(runtime, user_keys, row, per_chunk) if len(user_keys) else 0
+    server = Server(allocator_of(runtime.serving), read_limits(runtime.serving))
+    n_buckets = _n_buckets(user_keys, settings.users_per_bucket, row, server) if len(user_keys) else 0
+    needed = generation_bytes(
+        len(user_keys),
+        n_buckets,
+        chunk_count(n_buckets, per_chunk),
+        _field_bytes(user_keys),
+        row,
+        catalog_bytes=_catalog_bytes(runtime, dataset, n_items),
+        neighbour_bytes=_neighbour_bytes(runtime, knn),
+        server=server,
+    )
+    check_room(runtime.serving, needed.total, high_water=settings.memory_high_water)
     fence = runtime.generations.next_fence(job.model, above=job.fence)
     runtime.jobs.update(job.id, fence=fence)
     return runtime.generations.create(
@@ -65,24 +79,33 @@ def open_generation(
         buckets_per_chunk=per_chunk,
         k_store=k_store,
         score_width=row.score_width,
+        dataset=dataset,
+        knn=knn,
         **described,
     )
 
 
-def _n_buckets(runtime: Runtime, user_keys: ByteStrings, row: RowShape, per_chunk: int) -> int:
-    """Buckets that the server keeps compactly, and has room for."""
-    server = Server(allocator_of(runtime.serving), read_limits(runtime.serving))
-    n_buckets = choose_bucket_count(
-        user_keys,
-        runtime.settings.users_per_bucket,
-        server.limits,
-        head_bytes=row.head_bytes,
-        tail_bytes=row.tail_bytes,
+def _n_buckets(user_keys: ByteStrings, users_per_bucket: int, row: RowShape, server: Server) -> int:
+    return choose_bucket_count(
+        user_keys, users_per_bucket, server.limits, head_bytes=row.head_bytes, tail_bytes=row.tail_bytes
     )
-    sample = user_keys.take(np.linspace(0, len(user_keys) - 1, SAMPLED_IDS).astype(np.int64))
-    n_chunks = chunk_count(n_buckets, per_chunk)
-    needed = generation_bytes(
-        len(user_keys), n_buckets, n_chunks, FieldBytes.of(sample.tolist()), row, server=server
+
+
+def _field_bytes(user_keys: ByteStrings) -> FieldBytes:
+    n_sampled = min(SAMPLED_IDS, len(user_keys))
+    return FieldBytes.of(
+        user_keys.take(np.linspace(0, len(user_keys) - 1, n_sampled).astype(np.int64)).tolist()
     )
-    check_room(runtime.serving, needed.total, high_water=runtime.settings.memory_high_water)
-    return n_buckets
+
+
+def _catalog_bytes(runtime: Runtime, dataset: str, n_items: int) -> int:
+    """About the length of a catalogue that is still to be written; 0 for one that is there."""
+    is_there = runtime.blobs.is_whole(lambda part: runtime.keys.catalog(dataset, part))
+    return 0 if is_there else n_items * CATALOG_ITEM_BYTES
+
+
+def _neighbour_bytes(runtime: Runtime, artifact: str) -> int:
+    """The most that the neighbours of an artifact take where they are still to be written."""
+    if not artifact or runtime.blobs.is_whole(lambda part: runtime.keys.knn(artifact, part)):
+        return 0
+    return runtime.artifacts.manifest(artifact).size_bytes

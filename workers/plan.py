@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from store.allocation import FieldBytes, Server
 from store.buckets import bucket_count, buckets_per_chunk, chunk_count
 from store.rows import RowShape
-from store.sizing import GenerationBytes, generation_bytes
+from store.sizing import CATALOG_ITEM_BYTES, NEIGHBOUR_BYTES, GenerationBytes, generation_bytes
 
 SCORING_SECONDS = {"cpu": 9.2e-12, "cuda": 2.6e-13}
 """Exact top-k, by device, for each user, item and factor; on the CPU of one core.
@@ -32,8 +32,6 @@ BLOCK_BYTES = 96_000_000
 """Scores, candidates and rows of the block under way, and of the one being written."""
 INTERACTION_BYTES = 8
 """An interaction in the history matrix: int32 and float32."""
-CATALOG_ITEM_BYTES = 40
-"""An item in the catalogue: its id, and one or two categories."""
 GENERATIONS_AT_PEAK = 3
 """Live, previous, and the one that is being built."""
 
@@ -46,10 +44,12 @@ class Workload:
         field: the users' ids.
         k_store: items kept in a row.
         factors: length of the model's vectors.
+        neighbours: kept of each item for the online kNN, 0 where the model keeps none.
         interactions: of all users.
         processes: worker processes, on all hosts together.
         cores: processor cores those have, on all hosts together.
         device: ``cpu``, or ``cuda`` with one GPU for each process.
+        users_per_bucket: wished for; there are fewer where the server keeps only smaller hashes compactly.
         server: the Redis of the shelves.
     """
 
@@ -57,6 +57,7 @@ class Workload:
     items: int
     k_store: int
     factors: int
+    neighbours: int
     interactions: int
     field: FieldBytes
     scores: bool
@@ -66,6 +67,11 @@ class Workload:
     users_per_bucket: int
     chunk_users: int
     server: Server
+
+    @property
+    def bucket_users(self) -> int:
+        """Users that share a bucket, on average."""
+        return min(self.users_per_bucket, max(1, self.server.limits.entries))
 
 
 @dataclass(frozen=True)
@@ -99,11 +105,19 @@ class Plan:
 def plan(work: Workload) -> Plan:
     """Work out what a run costs."""
     row = RowShape.of("users", work.items, work.k_store, scores=work.scores)
-    n_buckets = bucket_count(work.users, work.users_per_bucket)
+    n_buckets = bucket_count(work.users, work.bucket_users)
     n_chunks = chunk_count(n_buckets, buckets_per_chunk(work.chunk_users, work.users_per_bucket))
     catalog_bytes = work.items * CATALOG_ITEM_BYTES
+    neighbour_bytes = work.items * work.neighbours * NEIGHBOUR_BYTES
     generation = generation_bytes(
-        work.users, n_buckets, n_chunks, work.field, row, catalog_bytes=catalog_bytes, server=work.server
+        work.users,
+        n_buckets,
+        n_chunks,
+        work.field,
+        row,
+        catalog_bytes=catalog_bytes,
+        neighbour_bytes=neighbour_bytes,
+        server=work.server,
     )
     return Plan(
         generation=generation,
@@ -113,7 +127,7 @@ def plan(work: Workload) -> Plan:
         scoring_seconds=_scoring_seconds(work),
         writing_seconds=_writing_seconds(work, row),
         process_bytes=_process_bytes(work),
-        network_bytes=catalog_bytes + _wire_bytes(work, row, n_buckets),
+        network_bytes=catalog_bytes + neighbour_bytes + _wire_bytes(work, row, n_buckets),
     )
 
 
@@ -124,7 +138,7 @@ def _scoring_seconds(work: Workload) -> float:
 
 def _writing_seconds(work: Workload, row: RowShape) -> float:
     values = [row.head_bytes, *([row.tail_bytes] if row.tail_bytes else [])]
-    each = WRITING_SECONDS_PER_FIELD + WRITING_SECONDS_PER_NEIGHBOUR * work.users_per_bucket
+    each = WRITING_SECONDS_PER_FIELD + WRITING_SECONDS_PER_NEIGHBOUR * work.bucket_users
     server = sum(each + WRITING_SECONDS_PER_BYTE * value for value in values)
     return work.users * max(server, PACKING_SECONDS * len(values) / work.cores)
 

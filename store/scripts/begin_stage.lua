@@ -6,6 +6,8 @@ local now = time[1] + time[2] / 1e6
 if (job[1] ~= 'queued' and job[1] ~= 'running') or job[2] ~= ARGV[1] or tonumber(job[3]) > now then
   return 0
 end
+-- First of all: a full server refuses a script's first write unless that only deletes.
+redis.call('HDEL', KEYS[1], 'updated_epoch')
 redis.call('HSET', KEYS[1], 'state', 'running', 'lease_until', string.format('%.3f', now + ARGV[2]),
   'updated', ARGV[3], 'updated_epoch', string.format('%.3f', now))
 redis.call('HINCRBY', KEYS[1], 'attempts', 1)

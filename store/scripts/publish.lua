@@ -26,6 +26,8 @@ end
 if over ~= '' and over ~= base then
   return 'base_lost'
 end
+-- First of all: a full server refuses a script's first write unless that only deletes.
+redis.call('HDEL', stem .. id, 'published')
 if delta ~= '' then
   retire(delta)
 end

@@ -129,3 +129,14 @@ def test_parts_whose_index_was_never_written_are_dropped(client: redis.Redis, ke
     client.delete(keys.knn("a", 0))
     assert store.drop(lambda part: keys.knn("a", part)) == 2
     assert not list(client.scan_iter(f"{keys.prefix}*"))
+
+
+def test_files_are_whole_while_their_index_and_every_part_are_there(
+    neighbours: Neighbours, client: redis.Redis
+) -> None:
+    assert not neighbours.blobs.is_whole(neighbours.key)
+    for part in range(5):
+        neighbours.put()
+        assert neighbours.blobs.is_whole(neighbours.key)
+        client.delete(neighbours.key(part))
+        assert not neighbours.blobs.is_whole(neighbours.key)

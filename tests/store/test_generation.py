@@ -79,3 +79,8 @@ def test_the_width_of_a_row_is_that_of_its_indices_or_of_a_segment_number() -> N
 def test_pointers_name_a_base_and_perhaps_a_delta(text: str, pointer: Pointer) -> None:
     assert Pointer.parse(text) == pointer
     assert str(pointer) == text
+
+
+def test_rules_are_read_from_their_json_and_none_are_empty() -> None:
+    assert GENERATION.parsed_rules == {}
+    assert replace(GENERATION, rules='{"block":[7]}').parsed_rules == {"block": [7]}

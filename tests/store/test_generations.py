@@ -168,6 +168,12 @@ def test_chunks_never_claimed_are_stalled_once_the_generation_is_idle(stocking: 
     wait_until(lambda: unclaimed(generations, name, idle_seconds=0.02) == [0, 2])
 
 
+def test_the_chunks_of_a_new_generation_may_still_be_on_their_way(stocking: Stocking) -> None:
+    generations, name = stocking.generations, stocking.open().id
+    assert generations.stalled_chunks("als", name, idle_seconds=60) == []
+    wait_until(lambda: unclaimed(generations, name, idle_seconds=0.02) == [0, 1, 2])
+
+
 def test_publishing_makes_a_ready_generation_live(stocking: Stocking) -> None:
     generation = stocking.ready()
     assert stocking.generations.publish("als", generation.id, generation.fence) == Pointer(generation.id)

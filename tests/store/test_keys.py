@@ -11,6 +11,7 @@ def test_names_are_those_of_the_design() -> None:
     assert KEYS.fence("als") == "ts:{als}:fence"
     assert KEYS.lock("als") == "ts:{als}:lock"
     assert KEYS.hold("als") == "ts:{als}:hold"
+    assert KEYS.compared("als") == "ts:{als}:compared"
     assert KEYS.generation("als", "7") == "ts:{als}:gen:7"
     assert KEYS.chunks("als", "7") == "ts:{als}:gen:7:chunks"
     assert KEYS.bucket("als", "7", 12) == "ts:b:{als:7:12}"

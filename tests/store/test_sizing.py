@@ -1,12 +1,15 @@
 """The arithmetic against ``used_memory`` of a real Redis, filled by the real writer."""
 
 import uuid
+from pathlib import Path
 
 import numpy as np
 import pytest
 import redis
 
+from knn.neighbours import NeighbourIndex
 from store.allocation import FieldBytes, Server
+from store.blobs import Blobs
 from store.buckets import bucket_count, buckets_per_chunk, chunk_ranges
 from store.byte_strings import ByteStrings
 from store.catalog import write_catalog
@@ -17,7 +20,7 @@ from store.generations import Generations
 from store.keys import Keys
 from store.packing import PackedRows, pack_rows, pack_scored_rows
 from store.rows import RowShape
-from store.sizing import bucket_sizes, generation_bytes
+from store.sizing import NEIGHBOUR_BYTES, bucket_sizes, generation_bytes
 from store.user_buckets import UserBuckets
 from store.writing import BucketWriter, write_blocks
 from tests.store.stocking import wait_until
@@ -123,6 +126,22 @@ def test_a_generation_takes_what_was_worked_out(
         server=Server(allocator_of(own_client), read_limits(own_client)),
     )
     assert used(own_client) - before == pytest.approx(expected.total, rel=0.05)
+
+
+@pytest.mark.parametrize(("n_items", "width"), [(2_000, 100), (60_000, 100)])
+def test_neighbours_take_what_was_worked_out(
+    own_client: redis.Redis, tmp_path: Path, n_items: int, width: int
+) -> None:
+    shape = (n_items, width)
+    NeighbourIndex(np.zeros(shape, np.int32), np.ones(shape, np.float32)).save(tmp_path / "knn")
+    files = {path.name: path.read_bytes() for path in (tmp_path / "knn").iterdir()}
+    before = used(own_client)
+    Blobs(own_client).put(lambda part: KEYS.knn("a1", part), files)
+    row = RowShape.of("users", n_items, 10)
+    server = Server(allocator_of(own_client), read_limits(own_client))
+    length = NEIGHBOUR_BYTES * n_items * width
+    expected = generation_bytes(0, 0, 0, FieldBytes.numbers(0), row, neighbour_bytes=length, server=server)
+    assert used(own_client) - before == pytest.approx(expected.neighbours, rel=0.05)
 
 
 def test_all_users_are_in_some_bucket() -> None:

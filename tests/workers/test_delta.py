@@ -14,6 +14,9 @@ from workers.opening import open_generation
 from workers.runtime import Runtime
 from workers.tasks.delta import start_deltas
 from workers.tasks.drain import drain_events, refresh_dataset
+from workers.tasks.pipeline import pipeline
+from workers.tasks.precompute import precompute
+from workers.tasks.publish import publish as run_publish
 
 
 def publish(runtime: Runtime, dataset: Dataset, model: str) -> Generation:
@@ -99,3 +102,36 @@ def test_a_model_with_another_job_or_on_hold_is_left_alone(
 def test_before_anything_is_live_nothing_is_started(runtime: Runtime, dispatcher: Dispatcher) -> None:
     take(runtime)
     assert started(runtime, dispatcher) == []
+
+
+def test_a_model_that_cannot_be_looked_at_keeps_no_other_one_waiting(
+    runtime: Runtime, dispatcher: Dispatcher, dataset: Dataset, live: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert runtime.settings.models.index("als") > runtime.settings.models.index("item_knn")
+    publish(runtime, dataset, "als")
+    take(runtime)
+    base = runtime.generations.live("item_knn")
+    assert base is not None
+    manifest = runtime.artifacts.root / base.artifact / "manifest.json"
+    manifest.write_text(manifest.read_text().replace('"neighbours"', '"neighbors"'))
+    assert started(runtime, dispatcher) == ["als"]
+    assert "no incremental run of item_knn: " in caplog.text
+
+
+def test_a_dataset_version_in_which_nobody_was_new_starts_nothing_again(
+    runtime: Runtime, dispatcher: Dispatcher, dataset: Dataset, live: None
+) -> None:
+    unknown_item = 50
+    now = dt.datetime.now(dt.UTC).isoformat()
+    runtime.events.append([Event("e1", 8, unknown_item, now, 1.0)])
+    assert started(runtime, dispatcher) == ["item_knn"]
+    [job] = runtime.jobs.active()
+    pipeline(runtime, dispatcher, job.id)
+    precompute(runtime, dispatcher, job.id)
+    run_publish(runtime, dispatcher, job.id)
+    assert runtime.jobs.get(job.id).state == "succeeded"
+    assert runtime.datasets.latest().version != dataset.version
+    assert started(runtime, dispatcher) == []
+
+    publish(runtime, dataset, "item_knn")
+    assert started(runtime, dispatcher) == ["item_knn"], "another base is compared anew"

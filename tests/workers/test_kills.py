@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from kombu.exceptions import OperationalError
 
 from store.embedded import EmbeddedRedis, free_port
 from tests.workers.conftest import PATIENCE_SECONDS, WorkerProcess
@@ -90,7 +89,7 @@ class Shop:
         deadline = time.monotonic() + seconds
         while True:
             # A server that is away fails this turn of the reconciler, like any.
-            with contextlib.suppress(StoreUnavailable, OperationalError):
+            with contextlib.suppress(StoreUnavailable):
                 reconcile(self.runtime, self.dispatcher)
                 if condition():
                     return

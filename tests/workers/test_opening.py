@@ -8,14 +8,18 @@ from pydantic import SecretStr
 
 from interactions.dataset import Dataset
 from models.registry import create_model
+from store.byte_strings import ByteStrings
 from store.compactness import check_encoding, read_limits
 from store.embedded import EmbeddedRedis
+from store.generation import Generation
 from store.jobs import Job
 from tests.workers.conftest import USERS
+from topshelf.errors import NotEnoughRoom
 from topshelf.settings import Settings
 from workers.admission import admit
 from workers.dispatch import Dispatcher
 from workers.loading import load_buckets, load_shelf
+from workers.opening import open_generation
 from workers.runtime import Runtime
 from workers.scoring import write_chunk
 from workers.tasks.precompute import precompute
@@ -76,3 +80,47 @@ def test_a_server_without_room_is_refused(own: Runtime, dispatcher: Dispatcher, 
     assert (job.state, job.generation) == ("failed", "")
     assert job.error is not None
     assert job.error["error_key"] == "not_enough_room"
+
+
+def opened_for_nobody(runtime: Runtime, *, n_items: int, dataset: str, knn: str = "") -> Generation:
+    """A generation without user rows, by its job."""
+    job, _ = runtime.jobs.create("precompute", "item_knn")
+    return open_generation(
+        runtime,
+        job,
+        ByteStrings.of([]),
+        layout="segments",
+        n_items=n_items,
+        k_store=10,
+        dataset=dataset,
+        artifact="a1",
+        knn=knn,
+        cut_off="",
+    )
+
+
+def leave(runtime: Runtime, n_bytes: int) -> None:
+    runtime.serving.config_set("maxmemory", int(runtime.serving.info("memory")["used_memory"]) + n_bytes)
+
+
+def test_a_catalogue_needs_room_unless_it_is_there(
+    own: Runtime, dispatcher: Dispatcher, dataset: Dataset
+) -> None:
+    opened(own, dispatcher, dataset)
+    leave(own, 20_000_000)
+    with pytest.raises(NotEnoughRoom, match="takes about 4"):
+        opened_for_nobody(own, n_items=10**6, dataset="another")
+    assert opened_for_nobody(own, n_items=10**6, dataset=dataset.version).n_items == 10**6
+    leave(own, 80_000_000)
+    assert opened_for_nobody(own, n_items=10**6, dataset="another").n_items == 10**6
+
+
+def test_neighbours_need_room(own: Runtime, dataset: Dataset) -> None:
+    model = create_model("item_knn", {"neighbours": 1_000}).fit(dataset.training_set())
+    artifact = own.artifacts.save(
+        model, dataset_version=dataset.version, metrics={}, split="s", code_version="1"
+    )
+    leave(own, 600_000)
+    with pytest.raises(NotEnoughRoom):
+        opened_for_nobody(own, n_items=120, dataset=dataset.version, knn=artifact.id)
+    assert opened_for_nobody(own, n_items=120, dataset=dataset.version).knn == ""

@@ -5,15 +5,17 @@ from dataclasses import replace
 import pytest
 
 from store.allocation import FieldBytes, Server
+from store.compactness import CompactLimits
 from store.rows import RowShape
-from store.sizing import generation_bytes
-from workers.plan import CATALOG_ITEM_BYTES, Workload, plan
+from store.sizing import CATALOG_ITEM_BYTES, generation_bytes
+from workers.plan import Workload, plan
 
 KION = Workload(
     users=962_179,
     items=15_706,
     k_store=10,
     factors=128,
+    neighbours=0,
     interactions=5_476_251,
     field=FieldBytes.numbers(1_097_557),
     scores=False,
@@ -37,6 +39,23 @@ def test_bytes_in_redis_are_those_of_a_generation() -> None:
         RowShape.of("users", KION.items, KION.k_store),
         catalog_bytes=KION.items * CATALOG_ITEM_BYTES,
     )
+
+
+def test_a_server_that_keeps_only_small_hashes_compactly_gets_smaller_buckets() -> None:
+    server = Server(limits=CompactLimits(entries=32))
+    small = plan(replace(KION, server=server))
+    assert small.n_buckets == -(-KION.users // 32)
+    assert small.n_chunks == -(-small.n_buckets // 79), "chunks are counted in the buckets wished for"
+    assert small.generation.rows == plan(replace(KION, users_per_bucket=32, server=server)).generation.rows
+    assert small.writing_seconds < plan(KION).writing_seconds
+
+
+def test_neighbours_take_eight_bytes_each_in_redis_and_on_the_wire() -> None:
+    alone, with_neighbours = plan(KION), plan(replace(KION, neighbours=100))
+    length = 8 * 100 * KION.items
+    assert with_neighbours.generation.neighbours == pytest.approx(length, rel=0.2)
+    assert with_neighbours.generation.total > alone.generation.total + length
+    assert with_neighbours.network_bytes == alone.network_bytes + length
 
 
 def test_a_million_users_cost_less_than_32_bytes_each_and_two_workers_less_than_3_gb() -> None:

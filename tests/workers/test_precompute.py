@@ -5,10 +5,12 @@ from typing import cast
 import pytest
 
 from interactions.dataset import Dataset
+from store.events import Event
 from tests.workers.conftest import wait_until
 from tests.workers.filling import fill, keys_of, live_rows, opened
 from workers.dispatch import Dispatcher
 from workers.runtime import Runtime
+from workers.tasks.pipeline import pipeline
 from workers.tasks.precompute import precompute, precompute_chunk
 from workers.tasks.publish import publish
 from workers.tasks.reconcile import reconcile
@@ -166,6 +168,55 @@ def test_rows_a_killed_server_lost_are_written_again_before_anything_is_publishe
     assert None not in live_rows(runtime, "als", dataset)
 
 
+@pytest.mark.parametrize(
+    ("model", "lost"), [("als", "catalog"), ("item_knn", "knn"), ("popular", "segments")]
+)
+def test_what_a_killed_server_lost_beside_the_rows_is_written_again_before_anything_is_published(
+    runtime: Runtime, dispatcher: Dispatcher, dataset: Dataset, model: str, lost: str
+) -> None:
+    job = opened(runtime, dispatcher, dataset, model)
+    fill(runtime, dispatcher, job)
+    generation = runtime.generations.get(model, job.generation)
+    keys = runtime.keys
+    gone = {
+        "catalog": keys.catalog(dataset.version, 1),
+        "knn": keys.knn(generation.knn, 1),
+        "segments": keys.segments(model, generation.id),
+    }[lost]
+    assert runtime.serving.delete(gone)
+    publish(runtime, dispatcher, job.id)
+    assert runtime.generations.pointer(model) is None
+    assert runtime.jobs.get(job.id).stage == "precompute"
+    precompute(runtime, dispatcher, job.id)
+    publish(runtime, dispatcher, job.id)
+    assert runtime.jobs.get(job.id).state == "succeeded", runtime.jobs.get(job.id).error
+    assert runtime.serving.exists(gone)
+    assert str(runtime.generations.pointer(model)) == generation.id
+
+
+def test_a_delta_writes_the_catalogue_of_its_base_again(
+    runtime: Runtime, dispatcher: Dispatcher, dataset: Dataset
+) -> None:
+    base = opened(runtime, dispatcher, dataset)
+    fill(runtime, dispatcher, base)
+    publish(runtime, dispatcher, base.id)
+    user, item = dataset.users.ids_of([0])[0], dataset.items.ids_of([0])[0]
+    moment = "2026-11-01T00:00:00+00:00"
+    runtime.events.append([Event("e1", user, item, moment, 1.0)])
+    job, _ = runtime.jobs.create("delta", "als")
+    pipeline(runtime, dispatcher, job.id)
+    precompute(runtime, dispatcher, job.id)
+    job = runtime.jobs.get(job.id)
+    fill(runtime, dispatcher, job)
+    runtime.serving.delete(runtime.keys.catalog(dataset.version, 0))
+    publish(runtime, dispatcher, job.id)
+    assert runtime.jobs.get(job.id).stage == "precompute"
+    precompute(runtime, dispatcher, job.id)
+    publish(runtime, dispatcher, job.id)
+    assert str(runtime.generations.pointer("als")) == f"{base.generation}:{job.generation}"
+    assert runtime.serving.exists(runtime.keys.catalog(dataset.version, 0))
+
+
 def test_rows_that_are_lost_time_and_again_fail_the_job(
     runtime: Runtime, dispatcher: Dispatcher, dataset: Dataset
 ) -> None:
@@ -208,6 +259,19 @@ def test_a_chunk_of_a_generation_given_up_writes_nothing(
     before = keys_of(runtime, "als", job.generation)
     precompute_chunk(runtime, dispatcher, job.id, job.generation, 0)
     assert keys_of(runtime, "als", job.generation) == before
+
+
+def test_a_fault_in_a_chunk_ends_the_job_with_what_it_was(
+    runtime: Runtime, dispatcher: Dispatcher, dataset: Dataset
+) -> None:
+    job = opened(runtime, dispatcher, dataset)
+    no_such_chunk = 99
+    with pytest.raises(IndexError) as raised:
+        precompute_chunk(runtime, dispatcher, job.id, job.generation, no_such_chunk)
+    failed = runtime.jobs.get(job.id)
+    assert failed.error == {"error_key": "unexpected_error", "error_message": str(raised.value)}
+    assert runtime.generations.get("als", job.generation).state == "failed"
+    assert runtime.lock.owner("als") is None
 
 
 def test_chunks_go_to_the_queue_that_is_set_for_them(

@@ -9,9 +9,12 @@ import pytest
 from interactions.dataset import Dataset
 from store.connection import memory_of
 from store.embedded import EmbeddedRedis
+from store.generation import Pointer
 from store.jobs import Job
+from store.repair import reopen_lost_chunks
+from tests.store.stocking import Stocking
 from tests.workers.conftest import wait_until
-from tests.workers.filling import keys_of, live_rows, opened, taste_dataset
+from tests.workers.filling import fill, keys_of, live_rows, opened, taste_dataset
 from topshelf.errors import NotEnoughRoom
 from topshelf.settings import Settings
 from workers.celery_app import create_app
@@ -197,3 +200,43 @@ def test_books_are_kept_on_a_full_server(runtime: Runtime, dispatcher: Dispatche
     assert runtime.jobs.finish(job.id, "cancelled")
     assert generations.sweep("als", retire_after_seconds=0, zombie_after_seconds=60) > 0
     assert generations.get("als", job.generation).swept
+
+
+def test_what_is_filled_is_published_and_rolled_back_on_a_full_server(
+    runtime: Runtime, dispatcher: Dispatcher, dataset: Dataset, job: Job
+) -> None:
+    fill(runtime, dispatcher, job)
+    publish(runtime, dispatcher, job.id)
+    newer = opened(runtime, dispatcher, dataset)
+    fill(runtime, dispatcher, newer)
+    allow(runtime, MEGABYTE // 10)
+    publish(runtime, dispatcher, newer.id)
+    assert runtime.jobs.get(newer.id).state == "succeeded", runtime.jobs.get(newer.id).error
+    assert str(runtime.generations.pointer("als")) == newer.generation
+    assert str(runtime.generations.rollback("als")) == job.generation
+    assert runtime.generations.held_since("als") is not None
+    states = {generation.id: generation.state for generation in runtime.generations.list("als")}
+    assert states == {job.generation: "live", newer.generation: "retired"}
+
+
+def test_a_delta_is_laid_over_its_base_and_dropped_on_a_full_server(runtime: Runtime) -> None:
+    stocking = Stocking(runtime.serving, runtime.keys)
+    base = stocking.live()
+    first = stocking.ready_delta(base)
+    generations = runtime.generations
+    generations.publish("als", first.id, first.fence)
+    second = stocking.ready_delta(base)
+    allow(runtime, MEGABYTE // 10)
+    assert generations.publish("als", second.id, second.fence).delta == second.id
+    assert generations.rollback("als") == Pointer(base.id)
+
+
+def test_chunks_are_reopened_on_a_full_server(runtime: Runtime, dispatcher: Dispatcher, job: Job) -> None:
+    fill(runtime, dispatcher, job)
+    runtime.serving.delete(runtime.keys.bucket("als", job.generation, 9))
+    generation = runtime.generations.get("als", job.generation)
+    allow(runtime, MEGABYTE // 10)
+    assert reopen_lost_chunks(runtime.serving, runtime.keys, generation) == {2: 1}
+    again = runtime.generations.get("als", job.generation)
+    assert again.chunks_done == generation.n_chunks - 1
+    assert again.users_written < generation.users_written

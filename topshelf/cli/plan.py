@@ -21,7 +21,10 @@ UNITS = {"": 1, "k": 10**3, "m": 10**6, "b": 10**9}
 LARGEST = 10**12
 UUID_BYTES = 36
 PATIENCE_SECONDS = 1.0
-ASKED = ("users", "items", "k_store", "factors", "interactions", "scores", "processes", "cores", "device")
+ASKED = (
+    "users", "items", "k_store", "factors", "neighbours", "interactions", "scores",
+    "processes", "cores", "device",
+)  # fmt: skip
 """What of a workload an answer repeats."""
 
 
@@ -45,6 +48,12 @@ def plan(
         ),
     ] = None,
     factors: Annotated[int, typer.Option(min=1, help="Length of the model's vectors.")] = 64,
+    neighbours: Annotated[
+        int,
+        typer.Option(
+            min=0, help="Neighbours kept of each item for the online kNN; item_knn alone has them, 100."
+        ),
+    ] = 0,
     interactions: Annotated[
         float, typer.Option(min=0, help="Interactions of a user, on average; for the memory of workers.")
     ] = 20.0,
@@ -82,6 +91,7 @@ def plan(
         items=items,
         k_store=settings.k_store,
         factors=factors,
+        neighbours=neighbours,
         interactions=round(users * interactions),
         field=_field(user_ids, users),
         scores=settings.store_scores,
@@ -157,6 +167,7 @@ def _table(work: "Workload", planned: "Plan") -> "Table":
         ("Redis: scores, ends of rows", size(generation.overflow), "a second hash for each bucket"),
         ("Redis: keys", size(generation.keys), f"{planned.n_buckets:,} buckets"),
         ("Redis: catalogue", size(generation.catalog), f"{work.items:,} items"),
+        ("Redis: neighbours", size(generation.neighbours), f"{work.neighbours} of each item"),
         ("Redis: bitmap, leases, record", size(generation.bookkeeping), f"{planned.n_chunks:,} chunks"),
         (
             "Redis: one generation",

@@ -116,6 +116,10 @@ def _model_status(generations: Any, model: str) -> dict[str, Any]:
         "delta_age": _age(newest.published) if newest and newest.base else None,
         "overlap": newest.overlap if newest else None,
         "changed": newest.changed if newest else None,
+        "search": live.search if live else None,
+        "ef": live.ef if live else None,
+        "recall": live.recall if live else None,
+        "rules": live.parsed_rules if live else None,
         "held": "yes" if generations.held_since(model) else "",
     }
 

@@ -2,7 +2,16 @@
 
 import logging
 
-from topshelf.errors import ArtifactNotFound, CannotFoldIn, DatasetNotFound, GenerationNotFound
+from store.comparisons import is_nobody_new
+from store.generations import Generation
+from topshelf.errors import (
+    ArtifactNotFound,
+    CannotFoldIn,
+    DatasetNotFound,
+    GenerationNotFound,
+    StoreUnavailable,
+    TopshelfError,
+)
 from workers.dispatch import Dispatcher
 from workers.incremental import live_base
 from workers.runtime import Runtime
@@ -12,7 +21,10 @@ log = logging.getLogger(__name__)
 
 
 def start_deltas(runtime: Runtime, dispatch: Dispatcher) -> None:
-    """Start an incremental run of each model that can have one, has something new and no other job."""
+    """Start an incremental run of each model that can have one, has something new and no other job.
+
+    A model that cannot be looked at, its artifact damaged or of an older version, keeps no other waiting.
+    """
     busy = {job.model for job in runtime.jobs.active()}
     for model in runtime.settings.models:
         if model not in busy and _is_wanted(runtime, model):
@@ -22,12 +34,21 @@ def start_deltas(runtime: Runtime, dispatch: Dispatcher) -> None:
 
 def _is_wanted(runtime: Runtime, model: str) -> bool:
     try:
-        live_base(runtime, model)
-        newest = runtime.datasets.latest().version
+        return _has_news(runtime, live_base(runtime, model))
     except (GenerationNotFound, CannotFoldIn, ArtifactNotFound, DatasetNotFound) as reason:
         log.debug("no incremental run of %s: %s", model, reason)
+    except StoreUnavailable:
+        raise
+    except TopshelfError as error:
+        log.warning("no incremental run of %s: %s", model, error)
+    return False
+
+
+def _has_news(runtime: Runtime, base: Generation) -> bool:
+    newest = runtime.datasets.latest().version
+    if runtime.generations.held_since(base.model):
         return False
-    if runtime.generations.held_since(model):
-        return False
-    served = runtime.generations.layers(model)[-1].histories
-    return newest != served or has_drained_events(runtime) or runtime.events.length() > 0
+    if has_drained_events(runtime) or runtime.events.length() > 0:
+        return True
+    served = runtime.generations.layers(base.model)[-1].histories
+    return newest != served and not is_nobody_new(runtime.serving, runtime.keys, base, newest)

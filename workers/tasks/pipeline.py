@@ -3,7 +3,7 @@
 import logging
 
 from store.jobs import STAGES
-from topshelf.errors import StoreUnavailable, TopshelfError
+from topshelf.errors import JobDelayed, StoreUnavailable, TopshelfError
 from workers.admission import admit
 from workers.dispatch import Dispatcher
 from workers.runtime import Runtime
@@ -13,7 +13,10 @@ log = logging.getLogger(__name__)
 
 
 def pipeline(runtime: Runtime, dispatch: Dispatcher, job_id: str) -> None:
-    """Start a job of any kind (train, precompute, pipeline); refuses what cannot end well."""
+    """Start a job of any kind (train, precompute, pipeline); refuses what cannot end well.
+
+    One that finds a delta of its model at work stays queued: the reconciler sends it again.
+    """
     job = runtime.jobs.get(job_id)
     if job.state != "queued":
         log.info("job %s is %s, not started again", job_id, job.state)
@@ -22,6 +25,10 @@ def pipeline(runtime: Runtime, dispatch: Dispatcher, job_id: str) -> None:
         job = admit(runtime, job)
     except StoreUnavailable:
         raise
+    except JobDelayed as delayed:
+        log.info("job %s: %s", job_id, delayed)
+        runtime.jobs.update(job_id, message=str(delayed))
+        return
     except TopshelfError as error:
         end_job(runtime, job_id, "failed", error)
         return

@@ -18,6 +18,7 @@ from store.generations import Generation
 from store.jobs import Job
 from store.pace import read_pace
 from store.packing import pack_rows
+from store.verification import missing_beside_rows
 from topshelf.errors import (
     ChunkTaken,
     GenerationNotFound,
@@ -80,6 +81,9 @@ def precompute_chunk(
         raise
     except TopshelfError as error:
         end_job(runtime, job_id, "failed", error)
+    except Exception as error:
+        end_job(runtime, job_id, "failed", error)
+        raise
 
 
 def _write_when_there_is_room(runtime: Runtime, job: Job, generation_id: str, chunk: int) -> int:
@@ -148,7 +152,7 @@ def _close_chunk(runtime: Runtime, dispatch: Dispatcher, job: Job, remaining: in
 def _open_generation(stage: Stage, dispatch: Dispatcher) -> bool:
     runtime, job = stage.runtime, stage.job
     generation = _generation_of(stage, dispatch)
-    if generation is None or not generation.n_chunks:
+    if generation is None or generation.chunks_done >= generation.n_chunks:
         return True
     runtime.jobs.update(job.id, message=f"{generation.n_users:,} users in {generation.n_chunks} chunks")
     chunks = [stalled.chunk for stalled in runtime.generations.stalled_chunks(job.model, generation.id)]
@@ -165,13 +169,15 @@ def _generation_of(stage: Stage, dispatch: Dispatcher) -> Generation | None:
     """
     runtime, job = stage.runtime, stage.job
     if job.generation:
-        return runtime.generations.get(job.model, job.generation)
+        generation = runtime.generations.get(job.model, job.generation)
+        lost = missing_beside_rows(runtime.serving, runtime.keys, generation)
+        return _open_base(runtime, job) if lost else generation
     stage.report(0.0, "opening a generation")
     check_serving_server(runtime.serving)
-    generation = open_delta(stage, dispatch) if job.kind == "delta" else _open_base(runtime, job)
-    if generation is not None:
-        runtime.jobs.update(job.id, generation=generation.id)
-    return generation
+    opened = open_delta(stage, dispatch) if job.kind == "delta" else _open_base(runtime, job)
+    if opened is not None:
+        runtime.jobs.update(job.id, generation=opened.id)
+    return opened
 
 
 def _open_base(runtime: Runtime, job: Job) -> Generation:

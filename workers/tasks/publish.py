@@ -9,6 +9,7 @@ from store.generations import Generation
 from store.repair import reopen_lost_chunks
 from store.rows import unpack_row
 from store.stocked import read_rows
+from store.verification import missing_beside_rows
 from topshelf.errors import GenerationIncomplete
 from workers.churn import Churn, measure_churn
 from workers.content import load_content
@@ -37,6 +38,10 @@ def _publish(stage: Stage, dispatch: Dispatcher) -> bool:
     stage.report(0.0, "verifying")
     generation = runtime.generations.get(job.model, job.generation)
     if generation.state in {"building", "ready"}:
+        if missing := missing_beside_rows(runtime.serving, runtime.keys, generation):
+            log.warning("job %s: %s went away and is written again", job.id, ", ".join(missing))
+            _back_to_precompute(stage, dispatch)
+            return False
         try:
             runtime.generations.verify(job.model, generation.id)
         except GenerationIncomplete as incomplete:
@@ -83,8 +88,12 @@ def _write_lost_chunks(
     if not lost or max(lost.values()) >= MAX_ATTEMPTS:
         raise incomplete
     log.warning("job %s: %s; %d chunks are written again", job.id, incomplete, len(lost))
-    if runtime.jobs.advance(job.id, "publish", "precompute"):
-        dispatch.stage(job, "precompute")
+    _back_to_precompute(stage, dispatch)
+
+
+def _back_to_precompute(stage: Stage, dispatch: Dispatcher) -> None:
+    if stage.runtime.jobs.advance(stage.job.id, "publish", "precompute"):
+        dispatch.stage(stage.job, "precompute")
 
 
 def compare_sample(runtime: Runtime, model: str, generation_id: str) -> None:

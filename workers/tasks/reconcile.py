@@ -1,7 +1,8 @@
 """The reconciler: finds work whose worker or message is gone and sends it again; sweeps old generations.
 
 A message is sent again only while nothing waits in its queue: what is merely queued is never doubled. A chunk
-whose lease ran out was taken from its queue, so that it is sent again at once.
+whose lease ran out was taken from its queue, so that it is sent again at once; so was the first message of a
+job that waits for a delta to stop.
 """
 
 import logging
@@ -21,6 +22,8 @@ def reconcile(runtime: Runtime, dispatch: Dispatcher) -> None:
         runtime.lock.renew(job.model, job.id, lock_seconds(runtime))
         if runtime.jobs.is_stalled(job):
             _mend(runtime, dispatch, job)
+        elif job.state == "queued" and job.message:
+            _start_delayed(runtime, dispatch, job)
         elif job.state == "running" and job.stage == "precompute" and job.generation:
             _mend_chunks(runtime, dispatch, job)
     runtime.sweep()
@@ -45,6 +48,13 @@ def _mend(runtime: Runtime, dispatch: Dispatcher, job: Job) -> None:
     elif not dispatch.waiting(queue_of(job.model, job.stage)):
         log.warning("job %s: %s went silent, sent again", job.id, job.stage)
         dispatch.stage(job, job.stage)
+
+
+def _start_delayed(runtime: Runtime, dispatch: Dispatcher, job: Job) -> None:
+    """Send again the first message of a job that found a delta at work, once that has given its lock back."""
+    if runtime.lock.owner(job.model) is None:
+        runtime.jobs.update(job.id, message="")
+        dispatch.start(job.id)
 
 
 def _mend_generation(runtime: Runtime, dispatch: Dispatcher, job: Job) -> None:

@@ -1,3 +1,4 @@
+import json
 from typing import Any
 
 import pytest
@@ -69,6 +70,20 @@ def test_generations_say_what_they_changed(stocked: Shop, api: Caller) -> None:
     stocked.client.hset(record, mapping={"overlap": "0.75", "changed": "0.5"})
     [newest, _] = api.get("/models/item_knn/generations").json()["generations"]
     assert (newest["overlap"], newest["changed"]) == (0.75, 0.5)
+
+
+def test_generations_say_how_their_lists_were_found_and_what_they_may_hold(
+    stocked: Shop, api: Caller
+) -> None:
+    next_one = stocked.begin("item_knn")
+    record = stocked.keys.generation("item_knn", next_one.id)
+    rules = {"categories": ["drama"], "most_per_category": 3}
+    found = {"search": "graph", "ef": "80", "recall": "0.996", "rules": json.dumps(rules)}
+    for name, value in found.items():
+        stocked.client.hset(record, name, value)
+    [newest, older] = api.get("/models/item_knn/generations").json()["generations"]
+    assert [newest[name] for name in found] == ["graph", 80, 0.996, rules]
+    assert [older[name] for name in found] == ["exact", 0, None, {}]
 
 
 @pytest.mark.parametrize(

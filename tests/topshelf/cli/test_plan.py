@@ -87,7 +87,8 @@ def test_a_user_costs_some_thirty_bytes(topshelf: Topshelf) -> None:
     ("options", "what"),
     [(("--user-ids", "uuid"), "redis_bytes.rows"), (("--user-ids", "12"), "redis_bytes.rows"),
      (("--scores",), "redis_bytes.overflow"), (("--k", "40"), "redis_bytes.overflow"),
-     (("--items", "1M"), "redis_bytes.catalog"), (("--factors", "128"), "scoring_seconds"),
+     (("--neighbours", "100"), "redis_bytes.neighbours"), (("--items", "1M"), "redis_bytes.catalog"),
+     (("--factors", "128"), "scoring_seconds"),
      (("--factors", "512"), "worker_process_bytes"), (("--interactions", "1000"), "worker_process_bytes"),
      (("--k", "20"), "network_bytes"), (("--k", "20"), "writing_seconds")],
 )  # fmt: skip

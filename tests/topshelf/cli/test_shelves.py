@@ -1,5 +1,6 @@
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
@@ -29,6 +30,7 @@ def publish(
     *,
     base: str = "",
     churn: tuple[float, float] | None = None,
+    **found: Any,
 ) -> str:
     fence = generations.next_fence(model)
     generation = generations.create(
@@ -45,6 +47,7 @@ def publish(
         k_store=2,
         cut_off="2026-11-22T00:00:00Z",
         base=base,
+        **found,
     )
     generations.write_segments(model, generation.id, [b"\x00\x00\x01\x00"], [""])
     generations.verify(model, generation.id)
@@ -92,6 +95,21 @@ def test_the_status_says_what_changed_and_who_has_newer_lists(
     shown = topshelf("status").out
     assert "0 + 0" in shown
     assert "12.5% of 0" in shown
+
+
+def test_the_status_says_how_lists_were_found_and_what_they_may_hold(
+    topshelf: Topshelf, generations: Generations
+) -> None:
+    asked = ("search", "ef", "recall", "rules")
+    base = publish(generations, search="graph", ef=80, recall=0.996, rules='{"block":[7]}')
+    [model] = topshelf("status", "--json").answer["models"]
+    assert [model[name] for name in asked] == ["graph", 80, 0.996, {"block": [7]}]
+    publish(generations, base=base)
+    [with_delta] = topshelf("status", "--json").answer["models"]
+    assert [with_delta[name] for name in asked] == [model[name] for name in asked]
+    publish(generations)
+    [model] = topshelf("status", "--json").answer["models"]
+    assert [model[name] for name in asked] == ["exact", 0, None, {}]
 
 
 def test_a_rollback_serves_the_previous_generation_and_holds_it(
