@@ -12,7 +12,7 @@ TASK_OF_STAGE = {
 }
 CHUNK_TASK = "topshelf.precompute_chunk"
 
-QUEUE_OF_STAGE = {"precompute": "io", "publish": "io"}
+QUEUE_OF_STAGE = {"publish": "io"}
 """Stages that no model computes in; the others go to the queue the model names."""
 
 

@@ -52,21 +52,27 @@ class Dispatcher:
     @broker_errors()
     def stage(self, job: Job, stage: str) -> None:
         """Send one stage of a job."""
-        self.app.send_task(TASK_OF_STAGE[stage], args=[job.id], queue=queue_of(job.model, stage))
+        self.app.send_task(TASK_OF_STAGE[stage], args=[job.id], queue=self.queue_of(job.model, stage))
 
     @broker_errors()
     def chunks(self, job: Job, generation: str, chunks: Iterable[int]) -> None:
         """Send chunks of a generation, ranges of buckets, for any worker; over one connection."""
-        queue = self.chunk_queue(job.model)
+        queue = self.queue_of(job.model, "precompute")
         with self.app.producer_pool.acquire(block=True) as producer:
             for chunk in chunks:
                 self.app.send_task(
                     CHUNK_TASK, args=[job.id, generation, chunk], queue=queue, producer=producer
                 )
 
-    def chunk_queue(self, model: str) -> str:
-        """The queue of a model's chunks: the one set for all, else the one the model is trained in."""
-        return self.app.settings.chunk_queue or queue_of(model, "train")
+    def queue_of(self, model: str, stage: str) -> str:
+        """The queue of a stage: what computes goes where the model wants it, the rest to ``io``.
+
+        A generation is opened, its search timed and chosen, where its chunks are made: in the queue set for
+        those of all models, else in the one the model is trained in.
+        """
+        if stage == "precompute" and self.app.settings.chunk_queue:
+            return str(self.app.settings.chunk_queue)
+        return QUEUE_OF_STAGE.get(stage) or model_class(model).queue
 
     def sync_runs(self) -> None:
         """Have the trackers told of the runs soon; beat does so anyway, so a lost message does no harm."""
@@ -80,8 +86,3 @@ class Dispatcher:
         """How many messages nobody has taken from a queue yet."""
         with self.app.connection_for_write() as connection, connection.channel() as channel:
             return int(channel.queue_declare(queue=queue, passive=False).message_count)
-
-
-def queue_of(model: str, stage: str) -> str:
-    """The queue of a stage: what computes goes where the model wants it, the rest to ``io``."""
-    return QUEUE_OF_STAGE.get(stage) or model_class(model).queue

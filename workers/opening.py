@@ -1,5 +1,7 @@
 """Opening a generation: room for it is looked for, its users are spread over buckets and chunks."""
 
+from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,7 @@ from store.sizing import CATALOG_ITEM_BYTES, generation_bytes
 from store.user_buckets import choose_bucket_count
 from topshelf.errors import GenerationNotFound
 from workers.runtime import Runtime
+from workers.search import SearchRecord
 
 SAMPLED_IDS = 1_000
 """User ids looked at to tell how many bytes one takes."""
@@ -41,10 +44,12 @@ def open_generation(
     k_store: int,
     dataset: str,
     knn: str,
+    search: Callable[[], SearchRecord] = SearchRecord,
     **described: Any,
 ) -> Generation:
     """A new generation under a new fence; ``described`` is what else ``Generations.create`` takes.
 
+    ``search`` is called once there is room: to choose one may take minutes.
     Its fence stands in the job's record before it is created: so an attempt that is cut off is found again.
 
     Raises:
@@ -67,6 +72,7 @@ def open_generation(
         server=server,
     )
     check_room(runtime.serving, needed.total, high_water=settings.memory_high_water)
+    chosen = search()
     fence = runtime.generations.next_fence(job.model, above=job.fence)
     runtime.jobs.update(job.id, fence=fence)
     return runtime.generations.create(
@@ -81,6 +87,7 @@ def open_generation(
         score_width=row.score_width,
         dataset=dataset,
         knn=knn,
+        **asdict(chosen),
         **described,
     )
 

@@ -11,12 +11,16 @@ from store.buckets import bucket_count, buckets_per_chunk, chunk_count
 from store.rows import RowShape
 from store.sizing import CATALOG_ITEM_BYTES, NEIGHBOUR_BYTES, GenerationBytes, generation_bytes
 
-SCORING_SECONDS = {"cpu": 9.2e-12, "cuda": 2.6e-13}
-"""Exact top-k, by device, for each user, item and factor; on the CPU of one core.
+SCORING_SECONDS_PER_USER = 2.2e-5
+SCORING_SECONDS = {"pruned": 1.5e-12, "whole": 4.0e-11}
+"""Exact top-k on one core, for each user and for each user, item and factor.
 
-CPU: 29,858 users x 40,981 items x 64 factors in 0.36 s on two cores (Gowalla, ALS), pruned by the length of
-vectors. CUDA: 962,179 x 15,706 x 128 in 0.5 s, the bound set for one H200.
+Pruned where the items' vectors differ in length as those of als do, whole where they are of one length. From
+29,858 users x 40,981 items x 64 factors, 962,179 x 15,706 x 128 and 512 x 1,000,000 x 64, in
+``benchmarks.precompute``: 25, 24 and 50 to 290 us a user pruned, 90 and 2,700 whole.
 """
+GPU_SCORING_SECONDS = 2.6e-13
+"""The same on a GPU. Not measured: 962,179 x 15,706 x 128 in 0.5 s is what is wanted of an H200."""
 WRITING_SECONDS_PER_FIELD = 1.6e-7
 WRITING_SECONDS_PER_NEIGHBOUR = 3.0e-9
 WRITING_SECONDS_PER_BYTE = 2.5e-9
@@ -81,7 +85,8 @@ class Plan:
     Attributes:
         generation: bytes in Redis of one generation.
         peak_bytes: in Redis with the live, the previous and the new generation there.
-        scoring_seconds: of the clock, by all processes.
+        scoring_seconds: of the clock, by all processes, where vectors differ in length.
+        whole_seconds: the same where they do not, and nothing can be left out.
         writing_seconds: of the clock; Redis takes rows with one thread.
         process_bytes: most that one worker process holds.
         network_bytes: sent to Redis.
@@ -92,6 +97,7 @@ class Plan:
     n_buckets: int
     n_chunks: int
     scoring_seconds: float
+    whole_seconds: float
     writing_seconds: float
     process_bytes: int
     network_bytes: int
@@ -124,16 +130,19 @@ def plan(work: Workload) -> Plan:
         peak_bytes=GENERATIONS_AT_PEAK * generation.total,
         n_buckets=n_buckets,
         n_chunks=n_chunks,
-        scoring_seconds=_scoring_seconds(work),
+        scoring_seconds=_scoring_seconds(work, "pruned"),
+        whole_seconds=_scoring_seconds(work, "whole"),
         writing_seconds=_writing_seconds(work, row),
         process_bytes=_process_bytes(work),
         network_bytes=catalog_bytes + neighbour_bytes + _wire_bytes(work, row, n_buckets),
     )
 
 
-def _scoring_seconds(work: Workload) -> float:
-    units = work.processes if work.device == "cuda" else work.cores
-    return work.users * work.items * work.factors * SCORING_SECONDS[work.device] / units
+def _scoring_seconds(work: Workload, how: str) -> float:
+    scores = work.items * work.factors
+    if work.device == "cuda":
+        return work.users * scores * GPU_SCORING_SECONDS / work.processes
+    return work.users * (SCORING_SECONDS_PER_USER + scores * SCORING_SECONDS[how]) / work.cores
 
 
 def _writing_seconds(work: Workload, row: RowShape) -> float:

@@ -22,7 +22,10 @@ SHOWN_IDS = 5
 
 
 class RuleSet(BaseModel):
-    """Rules of a job; what is left out does not apply.
+    """Rules of a job, for the lists it stores; what is left out does not apply.
+
+    Where a stored list is too short a reader tops it up from elsewhere: what no answer may hold is hidden
+    (``PUT /items/{item}``), not blocked here.
 
     allow: the only items a list may hold; block: items no list holds; categories: only items of one of them;
     most_per_category: items of one category in a list, an item counting for the first of its own.

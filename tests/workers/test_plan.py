@@ -66,9 +66,17 @@ def test_a_million_users_cost_less_than_32_bytes_each_and_two_workers_less_than_
 
 @pytest.mark.parametrize("device", ["cpu", "cuda"])
 def test_scoring_grows_with_users_items_and_factors(device: str) -> None:
-    small = replace(KION, device=device)
-    large = replace(small, users=2 * KION.users, items=3 * KION.items, factors=5 * KION.factors)
-    assert plan(large).scoring_seconds == pytest.approx(30 * plan(small).scoring_seconds)
+    small = plan(replace(KION, device=device))
+    twice = plan(replace(KION, device=device, users=2 * KION.users))
+    assert twice.scoring_seconds == pytest.approx(2 * small.scoring_seconds)
+    wide = plan(replace(KION, device=device, items=30 * KION.items))
+    long = plan(replace(KION, device=device, factors=30 * KION.factors))
+    assert wide.scoring_seconds == pytest.approx(long.scoring_seconds)
+    assert small.scoring_seconds < wide.scoring_seconds <= 30 * small.scoring_seconds
+
+
+def test_vectors_of_one_length_take_longer() -> None:
+    assert plan(KION).whole_seconds > 2 * plan(KION).scoring_seconds
 
 
 def test_each_process_has_a_gpu_and_cores_are_shared() -> None:
@@ -85,5 +93,5 @@ def test_one_redis_takes_rows_no_faster_however_many_cores_send_them() -> None:
 
 def test_the_longer_of_scoring_and_writing_is_what_a_run_takes() -> None:
     assert plan(KION).seconds == plan(KION).scoring_seconds
-    quick = replace(KION, factors=1)
+    quick = replace(KION, device="cuda")
     assert plan(quick).seconds == plan(quick).writing_seconds

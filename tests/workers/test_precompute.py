@@ -48,7 +48,8 @@ def test_every_chunk_is_sent_once_and_the_last_one_sends_publish(
 ) -> None:
     job = opened(runtime, dispatcher, dataset, model)
     n_chunks = runtime.generations.get(model, job.generation).n_chunks
-    assert dispatcher.waiting(QUEUE) == n_chunks == 8
+    assert n_chunks == 8
+    assert dispatcher.waiting(QUEUE) == n_chunks + 1, "the chunks, and the stage that opened their generation"
     fill(runtime, dispatcher, job)
     assert runtime.jobs.get(job.id).stage == "publish"
     assert set(claims(runtime, model, job.generation).values()) == {1}
@@ -277,12 +278,14 @@ def test_a_fault_in_a_chunk_ends_the_job_with_what_it_was(
 def test_chunks_go_to_the_queue_that_is_set_for_them(
     runtime: Runtime, dispatcher: Dispatcher, dataset: Dataset
 ) -> None:
-    assert dispatcher.chunk_queue("als") == "cpu"
-    assert dispatcher.chunk_queue("dssm") == "gpu"
+    assert dispatcher.queue_of("als", "precompute") == "cpu"
+    assert dispatcher.queue_of("dssm", "precompute") == "gpu"
     dispatcher.app.settings = runtime.settings.model_copy(update={"chunk_queue": "gpu"})
-    assert dispatcher.chunk_queue("als") == "gpu"
+    assert dispatcher.queue_of("als", "precompute") == "gpu"
+    assert dispatcher.queue_of("als", "train") == "cpu"
+    assert dispatcher.queue_of("als", "publish") == "io"
     opened(runtime, dispatcher, dataset)
-    assert dispatcher.waiting("gpu") == 8
+    assert dispatcher.waiting("gpu") == 9, "eight chunks, and the stage that opened their generation"
 
 
 def resumed(runtime: Runtime, dispatcher: Dispatcher, job_id: str) -> str:

@@ -4,7 +4,7 @@ import logging
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -209,8 +209,8 @@ def _new_base(runtime: Runtime, job: Job, shelf: Shelf) -> Generation:
         artifact=job.artifact,
         knn=shelf.manifest.id if shelf.model.neighbours() is not None else "",
         cut_off=manifest.cut_off,
+        search=lambda: choose(runtime, ruled, score_users),
         rules=rules.to_text(),
-        **asdict(choose(runtime, ruled, score_users)),
     )
 
 

@@ -9,7 +9,7 @@ import logging
 
 from store.jobs import Job
 from topshelf.errors import GenerationNotFound, JobCancelled, JobFailed
-from workers.dispatch import Dispatcher, queue_of
+from workers.dispatch import Dispatcher
 from workers.runtime import Runtime
 from workers.stage import MAX_ATTEMPTS, end_job, go_on, lock_seconds
 
@@ -45,7 +45,7 @@ def _mend(runtime: Runtime, dispatch: Dispatcher, job: Job) -> None:
             "failed",
             JobFailed(f"{job.stage} was tried {job.attempts} times and never ended"),
         )
-    elif not dispatch.waiting(queue_of(job.model, job.stage)):
+    elif not dispatch.waiting(dispatch.queue_of(job.model, job.stage)):
         log.warning("job %s: %s went silent, sent again", job.id, job.stage)
         dispatch.stage(job, job.stage)
 
@@ -91,7 +91,7 @@ def _mend_chunks(runtime: Runtime, dispatch: Dispatcher, job: Job) -> None:
         if chunk.expired and runtime.generations.release_chunk(job.model, job.generation, chunk.chunk)
     ]
     unclaimed = [chunk.chunk for chunk in stalled if not chunk.expired]
-    if unclaimed and not dispatch.waiting(dispatch.chunk_queue(job.model)):
+    if unclaimed and not dispatch.waiting(dispatch.queue_of(job.model, "precompute")):
         lost += unclaimed
     if lost:
         log.warning("job %s: %d chunks went silent, sent again", job.id, len(lost))
