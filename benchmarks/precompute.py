@@ -9,7 +9,7 @@ graph (nmslib HNSW) at the least effort that finds .95 of the exact lists; its b
 (3) Packing and writing 1,000,000 users' rows of 10 and of 20 items, and the bytes they take in Redis.
 (4) A whole precompute through a real worker of two processes at KION's size, 962,179 users over 15,706 items,
 128 factors, from the job to the live pointer; a tenth and three times of the users over the same items.
-Ratios are medians over rounds. Twenty minutes or so on two cores; --quick leaves (4) out and makes (2) small.
+Figures are medians over rounds. Twenty-five minutes or so on two cores; --quick leaves (4) out and makes (2) small.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.precomputing.nightly import Population, Run, precompute_run
+from benchmarks.precomputing.nightly import Population, Run, median_run, precompute_run
 from benchmarks.precomputing.rankers import by_implicit, by_torch, ours, take_turns
 from benchmarks.precomputing.report import Results, as_json, draw, report
 from benchmarks.precomputing.wide import evenly_long, measure_wide
@@ -39,6 +39,7 @@ K, K_STORE = 10, 20
 RECALL_FLOOR = 0.95
 SIZES = (0.1, 1.0, 3.0)
 KION_FACTORS, KION_ITERATIONS = 128, 2
+RUN_ROUNDS = 3
 
 
 @dataclass(frozen=True)
@@ -133,12 +134,13 @@ def _runs(scale: Scale, threads: int) -> list[Run]:
         return []
     _tell("(4) KION: making it up, training")
     kion = Population.make(KION, factors=KION_FACTORS, iterations=KION_ITERATIONS, threads=threads)
-    runs = []
-    for size in scale.sizes:
-        _tell(f"(4) {size:g} times its users")
-        with tempfile.TemporaryDirectory(prefix="topshelf-precompute-") as folder:
-            runs.append(precompute_run(kion.times(size), processes=threads, folder=Path(folder)))
-    return runs
+    runs: dict[float, list[Run]] = {size: [] for size in scale.sizes}
+    for _ in range(RUN_ROUNDS):
+        for size in scale.sizes:
+            _tell(f"(4) {size:g} times its users")
+            with tempfile.TemporaryDirectory(prefix="topshelf-precompute-") as folder:
+                runs[size].append(precompute_run(kion.times(size), processes=threads, folder=Path(folder)))
+    return [median_run(of_size) for of_size in runs.values()]
 
 
 def _device(device: str | None, threads: int) -> "DeviceTime | None":

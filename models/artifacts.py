@@ -13,11 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
-from safetensors import SafetensorError
-from safetensors.numpy import load as load_tensors
+from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as save_tensors
 
-from models.base import Recommender
+from models.base import Arrays, Recommender
 from models.registry import model_class, model_config
 from topshelf.errors import ArtifactNotFound, CorruptArtifact, InvalidConfig
 
@@ -106,9 +105,8 @@ class Artifacts:
             UnknownModel: this version of the code has no such model.
         """
         manifest = self.manifest(artifact_id)
-        content = self._read_checked(manifest, ARRAYS_FILE)
         try:
-            arrays = load_tensors(content)
+            arrays = self._read_checked(manifest, ARRAYS_FILE)
             config = model_config(manifest.model, manifest.config)
         except (SafetensorError, InvalidConfig) as exc:
             raise CorruptArtifact(f"artifact {artifact_id} cannot be read: {exc}") from exc
@@ -155,14 +153,18 @@ class Artifacts:
         wanted = [manifest for manifest in manifests if model in (None, manifest.model)]
         return sorted(wanted, key=lambda manifest: (manifest.created, manifest.id), reverse=True)
 
-    def _read_checked(self, manifest: ArtifactManifest, name: str) -> bytes:
+    def _read_checked(self, manifest: ArtifactManifest, name: str) -> Arrays:
+        """The arrays of a file, never held beside the file itself."""
+        path = self.root / manifest.id / name
         try:
-            content = (self.root / manifest.id / name).read_bytes()
+            with path.open("rb") as file:
+                checksum = hashlib.file_digest(file, "sha256").hexdigest()
+            if checksum != manifest.checksums.get(name):
+                raise CorruptArtifact(f"{name} of artifact {manifest.id} does not match its checksum")
+            with safe_open(path, framework="numpy") as tensors:
+                return {key: tensors.get_tensor(key) for key in tensors.keys()}  # noqa: SIM118 -- no mapping
         except OSError as exc:
             raise CorruptArtifact(f"{name} of artifact {manifest.id} cannot be read: {exc}") from exc
-        if hashlib.sha256(content).hexdigest() != manifest.checksums.get(name):
-            raise CorruptArtifact(f"{name} of artifact {manifest.id} does not match its checksum")
-        return content
 
     def _write(self, artifact_id: str, files: Mapping[str, bytes]) -> None:
         self.root.mkdir(parents=True, exist_ok=True)

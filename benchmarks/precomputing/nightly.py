@@ -1,12 +1,13 @@
 """A whole precompute, from the job to the live pointer, through a real worker and a real Redis."""
 
+import statistics
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Self
 
@@ -54,6 +55,11 @@ class Run:
     def microseconds_a_user(self) -> float:
         """Filling alone: what grows with the users."""
         return self.filling_seconds / self.users * 1e6
+
+
+def median_run(runs: Sequence[Run]) -> Run:
+    """The medians of runs of one size."""
+    return Run(*(statistics.median(values) for values in zip(*map(astuple, runs), strict=True)))
 
 
 @dataclass(frozen=True, eq=False)
