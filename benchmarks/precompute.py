@@ -9,7 +9,8 @@ graph (nmslib HNSW) at the least effort that finds .95 of the exact lists; its b
 (3) Packing and writing 1,000,000 users' rows of 10 and of 20 items, and the bytes they take in Redis.
 (4) A whole precompute through a real worker of two processes at KION's size, 962,179 users over 15,706 items,
 128 factors, from the job to the live pointer; a tenth and three times of the users over the same items.
-Figures are medians over rounds. Twenty-five minutes or so on two cores; --quick leaves (4) out and makes (2) small.
+Figures are medians over rounds. Twenty-five minutes or so on two cores; --quick leaves (4) out and makes (2)
+small.
 """
 
 import argparse
