@@ -57,7 +57,9 @@ def _floor(work: Work, k: int, place: torch.device) -> float:
     factors = work.vectors.users.shape[1]
     flops = 2.0 * n_users * n_items * factors
     moved = 4.0 * (n_users + n_items) * factors + 8.0 * n_users * k
-    return max(flops / (2.0 * SIDE**3 / product), moved / (2.0 * COPIED_BYTES / copying))
+    of_product = flops / (2.0 * SIDE**3 / product)
+    of_copying = moved / (2.0 * COPIED_BYTES / copying)
+    return float(max(of_product, of_copying))
 
 
 def _seconds(place: torch.device, act: Callable[[], object]) -> float:

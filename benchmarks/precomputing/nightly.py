@@ -154,9 +154,11 @@ def precompute_run(population: Population, *, processes: int, folder: Path) -> R
         app.close()
         if job.state != "succeeded":
             raise ServiceError(f"the job {job.state}: {job.error}")
+    n_items, factors = population.item_factors.shape
     return Run(
         len(population.user_ids),
-        *population.item_factors.shape,
+        n_items,
+        factors,
         seconds,
         filling[1] - filling[0],
         peaks["worker"] / GB,

@@ -9,22 +9,21 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmarks.plotting import draw_bars, load_pyplot, save
 from benchmarks.precomputing.nightly import Run
 from benchmarks.precomputing.rankers import Turns
 from benchmarks.precomputing.wide import EXACT, GRAPH, PLAIN, Wide
 from benchmarks.precomputing.work import Work
 from benchmarks.precomputing.writing import Writing
 from benchmarks.reading.report import Wanted
-from topshelf.errors import ServiceError
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
     from benchmarks.precomputing.device import DeviceTime
 
 IMPLICIT, OURS = "implicit", "topshelf"
 COLOURS = {OURS: "#2f6f6b", EXACT: "#2f6f6b", GRAPH: "#6fa8a3"}
 OTHERS = "#b8b2a7"
+THEIRS = (IMPLICIT, "plain torch", PLAIN)
 MILLION = 1_000_000
 
 
@@ -154,39 +153,24 @@ def draw(results: Results, file: Path) -> None:
     Raises:
         ServiceError: matplotlib is not installed.
     """
-    try:
-        import matplotlib  # noqa: PLC0415 -- only who wants a chart needs it
-    except ImportError as error:
-        raise ServiceError("a chart wants matplotlib: pip install matplotlib") from error
-    matplotlib.use("Agg")
-    # The same results give the same file, and text stays text.
-    matplotlib.rcParams.update({"svg.hashsalt": "topshelf", "svg.fonttype": "none"})
-    from matplotlib import pyplot  # noqa: PLC0415
-
+    pyplot = load_pyplot()
     figure, (small, wide, growth) = pyplot.subplots(1, 3, figsize=(11, 2.8))
-    turns = results.ranking
-    _bars(small, {name: turns.median(name) for name in turns.seconds}, "Gowalla's size, s", "{:.2f}")
-    first = results.wide[0]
+    turns, first = results.ranking, results.wide[0]
+    seconds = {name: turns.median(name) for name in turns.seconds}
     milliseconds = {
         name: first.turns.median(name) / len(first.turns.lists[name]) * 1e3 for name in first.turns.seconds
     }
-    _bars(wide, milliseconds, f"{first.work.seen.shape[1]:,} items, ms a user", "{:.2f}")
-    costs = {f"{run.users:,} users": run.microseconds_a_user for run in results.runs}
-    _bars(growth, costs, "filling a generation, µs a user", "{:.1f}")
-    figure.tight_layout()
-    figure.savefig(file, metadata={"Date": None} if file.suffix == ".svg" else None)
-    pyplot.close(figure)
-
-
-def _bars(axis: "Axes", values: Mapping[str, float], title: str, form: str) -> None:
-    colours = [COLOURS.get(name, OTHERS) for name in values]
-    bars = axis.barh(list(values), list(values.values()), color=colours)
-    axis.bar_label(bars, [form.format(value) for value in values.values()], padding=3, fontsize=8)
-    axis.set_title(title, fontsize=10)
-    axis.margins(x=0.22)
-    axis.spines[["top", "right", "bottom"]].set_visible(False)
-    axis.tick_params(bottom=False, labelbottom=False, left=False, labelsize=8)
-    axis.invert_yaxis()
+    microseconds = {f"{run.users:,} users": run.microseconds_a_user for run in results.runs}
+    n_items = first.work.seen.shape[1]
+    for axis, values, title, form in (
+        (small, seconds, "Gowalla's size, s", "{:.2f}"),
+        (wide, milliseconds, f"{n_items:,} items, ms a user", "{:.2f}"),
+        (growth, microseconds, "filling a generation, µs a user", "{:.1f}"),
+    ):
+        colours = [OTHERS if name in THEIRS else COLOURS.get(name, COLOURS[OURS]) for name in values]
+        draw_bars(axis, values, colours, title, form, margin=0.22)
+        axis.invert_yaxis()
+    save(figure, file)
 
 
 def _kion_users(results: Results) -> int:

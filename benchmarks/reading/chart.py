@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
+from benchmarks.plotting import draw_bars, load_pyplot, save
 from benchmarks.reading.measures import figures
 from benchmarks.reading.report import Results
-from topshelf.errors import ServiceError
 
 OURS, THEIRS = "#2f6f6b", "#b8b2a7"
 
@@ -15,15 +15,7 @@ def draw(results: Results, file: Path) -> None:
     Raises:
         ServiceError: matplotlib is not installed.
     """
-    try:
-        import matplotlib  # noqa: PLC0415 -- only who wants a chart needs it
-    except ImportError as error:
-        raise ServiceError("a chart wants matplotlib: pip install matplotlib") from error
-    matplotlib.use("Agg")
-    # The same results give the same file, and text stays text.
-    matplotlib.rcParams.update({"svg.hashsalt": "topshelf", "svg.fonttype": "none"})
-    from matplotlib import pyplot  # noqa: PLC0415
-
+    pyplot = load_pyplot()
     sides = [side for side in results.sides if side.key in results.turns]
     found = [figures(results.turns[side.key]) for side in sides]
     labels = [f"({side.key}) {side.title}" for side in sides]
@@ -33,13 +25,6 @@ def draw(results: Results, file: Path) -> None:
         (speed, [side.per_second for side in found], "requests/s, one process", "{:,.0f}"),
         (tail, [side.p99_ms for side in found], "p99, ms", "{:,.1f}"),
     ):
-        bars = axis.barh(labels, values, color=colours)
-        axis.bar_label(bars, [form.format(value) for value in values], padding=3, fontsize=8)
-        axis.set_title(title, fontsize=10)
-        axis.margins(x=0.18)
-        axis.spines[["top", "right", "bottom"]].set_visible(False)
-        axis.tick_params(bottom=False, labelbottom=False, left=False, labelsize=9)
+        draw_bars(axis, dict(zip(labels, values, strict=True)), colours, title, form)
     speed.invert_yaxis()
-    figure.tight_layout()
-    figure.savefig(file, metadata={"Date": None} if file.suffix == ".svg" else None)
-    pyplot.close(figure)
+    save(figure, file)
