@@ -7,14 +7,18 @@ error ends the worker. What is left undone here the reconciler sends again.
 
 from typing import Any
 
-from kombu.transport import TRANSPORT_ALIASES, redis
+from kombu import transport
+from kombu.transport import redis
 
 SCHEMES = ("redis", "rediss")
 
 
 def install() -> None:
     """Have kombu take this transport for ``redis://`` and ``rediss://`` in this process."""
-    TRANSPORT_ALIASES.update(dict.fromkeys(SCHEMES, f"{__name__}:{Transport.__name__}"))
+    transport.TRANSPORT_ALIASES.update(dict.fromkeys(SCHEMES, f"{__name__}:{Transport.__name__}"))
+    for scheme in SCHEMES:
+        # What was looked up before, by a plain client in the same process, is kept for good otherwise.
+        transport._transport_cache.pop(scheme, None)
 
 
 class QoS(redis.QoS):

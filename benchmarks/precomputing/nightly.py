@@ -141,14 +141,14 @@ def precompute_run(population: Population, *, processes: int, folder: Path) -> R
             job, _ = runtime.jobs.create("precompute", MODEL, params={"artifact": artifact})
             began = time.perf_counter()
             Dispatcher(app).start(job.id)
-            filling = [0.0, 0.0]
+            opened, filled = 0.0, 0.0
             while not (job := runtime.jobs.get(job.id)).over:
                 if time.perf_counter() - began > LIMIT_SECONDS:
                     raise ServiceError(f"the job is not over after {LIMIT_SECONDS:.0f} s")
                 if job.generation:
-                    filling[0] = filling[0] or time.perf_counter()
+                    opened = opened or time.perf_counter()
                 if job.stage == "precompute":
-                    filling[1] = time.perf_counter()
+                    filled = time.perf_counter()
                 time.sleep(POLL_SECONDS)
             seconds = time.perf_counter() - began
         app.close()
@@ -160,7 +160,7 @@ def precompute_run(population: Population, *, processes: int, folder: Path) -> R
         n_items,
         factors,
         seconds,
-        filling[1] - filling[0],
+        max(0.0, filled - opened),
         peaks["worker"] / GB,
         peaks["redis"] / GB,
     )

@@ -26,11 +26,13 @@ from benchmarks.reading.sides import Place, Side, all_sides, path_of
 from benchmarks.reading.sink import sentry_sink
 from benchmarks.reading.startup import Startup
 from benchmarks.reading.stock import Stock, stock
+from store.buckets import bucket_count
 from store.connection import connect
 from store.embedded import EmbeddedRedis, free_port
 from store.generations import Generations
 from store.keys import Keys
 from topshelf.errors import ServiceError
+from topshelf.settings import Settings
 
 USERS, NEWCOMERS = 400, 5
 
@@ -286,7 +288,10 @@ def test_what_is_stocked_is_live_and_every_bucket_has_its_users(place: Place) ->
         assert client.llen(Keys().recent(str(place.stock.newcomers[0]))) == 10
     assert live["als"] is not None
     assert live["item_knn"] is not None
-    assert (live["als"].n_users, live["als"].n_buckets) == (USERS, place.stock.n_buckets) == (USERS, 4)
+    n_buckets = bucket_count(USERS, int(Settings.model_fields["users_per_bucket"].default))
+    assert (
+        (live["als"].n_users, live["als"].n_buckets) == (USERS, place.stock.n_buckets) == (USERS, n_buckets)
+    )
     assert live["item_knn"].knn
     assert live["popular"] is not None
     users = place.stock.users_of_every_bucket(3).tolist()
