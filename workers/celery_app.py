@@ -14,6 +14,7 @@ from store.dispatch import broker_options
 from topshelf.settings import Settings
 from workers import transport
 from workers.dispatch import SYNC_TASK, Dispatcher
+from workers.observing import TaskCall, observed
 from workers.runtime import Runtime
 from workers.schedule import beat_schedule
 from workers.tasks.delta import start_deltas
@@ -62,13 +63,14 @@ def create_app(settings: Settings) -> TopshelfCelery:
     runtime = Runtime(settings)
     dispatcher = Dispatcher(app)
     for name, task in TASKS.items():
-        app.task(_bind(task, runtime, dispatcher), name=name, shared=False)
+        app.task(_bind(name, task, runtime, dispatcher), name=name, shared=False)
     return app
 
 
-def _bind(task: Task, runtime: Runtime, dispatcher: Dispatcher) -> Task:
+def _bind(name: str, task: Task, runtime: Runtime, dispatcher: Dispatcher) -> Task:
     def call(*ids: Any) -> None:
-        task(runtime, dispatcher, *ids)
+        with observed(runtime, TaskCall(name, ids)):
+            task(runtime, dispatcher, *ids)
 
     call.__doc__ = task.__doc__
     call.__module__ = task.__module__

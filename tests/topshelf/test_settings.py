@@ -74,7 +74,7 @@ def test_variables_of_the_test_suite_and_of_others_are_left_alone() -> None:
 
 def test_a_fault_of_two_settings_names_both() -> None:
     assert fault_lines(TOPSHELF_LEASE_SECONDS="7200", TOPSHELF_TASK_LIMIT_SECONDS="3600") == [
-        "TOPSHELF_LEASE_SECONDS must not be above TOPSHELF_TASK_LIMIT_SECONDS"
+        "TOPSHELF_TASK_LIMIT_SECONDS: must not be below TOPSHELF_LEASE_SECONDS"
     ]
 
 
@@ -205,3 +205,37 @@ def test_a_child_inherits_the_environment_without_our_variables(monkeypatch: pyt
 def test_every_setting_is_described() -> None:
     for name, field in Settings.model_fields.items():
         assert field.description, name
+
+
+def test_a_secret_may_stand_in_a_file(tmp_path: Path) -> None:
+    (tmp_path / "dsn").write_text(f"http://{SECRET}@127.0.0.1/1\n")
+    (tmp_path / "tokens").write_text("a, b\n")
+    settings = Settings.from_environment(
+        {
+            "TOPSHELF_SENTRY_DSN_FILE": str(tmp_path / "dsn"),
+            "TOPSHELF_TOKENS_READ_FILE": str(tmp_path / "tokens"),
+            "TOPSHELF_TOKENS_READ": "",
+            "TOPSHELF_NEPTUNE_TOKEN_FILE": "",
+        }
+    )
+    assert settings.sentry_dsn.get_secret_value() == f"http://{SECRET}@127.0.0.1/1"
+    assert [token.get_secret_value() for token in settings.tokens_read] == ["a", "b"]
+    assert settings.neptune_token.get_secret_value() == ""
+
+
+def test_a_secret_that_is_given_twice_or_not_to_be_read_is_a_fault(tmp_path: Path) -> None:
+    missing, binary, twice = tmp_path / "missing", tmp_path / "binary", tmp_path / "twice"
+    binary.write_bytes(b"\xff\xfe\xff")
+    twice.write_text(SECRET)
+    assert fault_lines(
+        TOPSHELF_SENTRY_DSN_FILE=str(missing),
+        TOPSHELF_FLOWER_PASSWORD_FILE=str(binary),
+        TOPSHELF_TOKENS_READ_FILE=str(twice),
+        TOPSHELF_TOKENS_READ="x",
+        TOPSHELF_API_PORT_FILE="port",
+    ) == [
+        f"TOPSHELF_SENTRY_DSN_FILE: {missing} cannot be read: No such file or directory",
+        f"TOPSHELF_FLOWER_PASSWORD_FILE: {binary} is not text",
+        "TOPSHELF_TOKENS_READ_FILE and TOPSHELF_TOKENS_READ are both set; unset one of them",
+        "TOPSHELF_API_PORT_FILE is not a setting; did you mean TOPSHELF_API_PORT?",
+    ]

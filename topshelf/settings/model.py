@@ -1,10 +1,5 @@
-"""Settings: read once from the environment at an entry point, frozen from then on.
+"""What may be set, what it is where nothing is said, and what is wrong with what is given."""
 
-Every variable is the field's name in capitals behind ``TOPSHELF_``; lists are separated by commas.
-This is the only file that looks at ``os.environ``.
-"""
-
-import difflib
 import os
 from collections.abc import Mapping
 from functools import cached_property
@@ -18,21 +13,19 @@ from pydantic import (
     Field,
     SecretStr,
     ValidationError,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
 
 from topshelf.errors import SettingsError
+from topshelf.settings import environment
+from topshelf.settings.environment import Names, Tokens
 
-PREFIX = "TOPSHELF_"
 QUEUES = ("gpu", "cpu", "io")
 TRACKERS = ("mlflow", "neptune")
-EXEMPT_PREFIX = "TOPSHELF_TEST_"
-"""Variables of the test suite, which no setting answers to."""
 
 Port = Annotated[int, Field(ge=1, le=65535)]
-Names = tuple[str, ...]
-Tokens = tuple[SecretStr, ...]
 
 
 class Settings(BaseModel):
@@ -250,11 +243,12 @@ class Settings(BaseModel):
             raise ValueError("a Redis URL is wanted: redis://, rediss:// or unix://")
         return url
 
-    @model_validator(mode="after")
-    def _lease_below_limit(self) -> Self:
-        if self.lease_seconds > self.task_limit_seconds:
-            raise ValueError("TOPSHELF_LEASE_SECONDS must not be above TOPSHELF_TASK_LIMIT_SECONDS")
-        return self
+    @field_validator("task_limit_seconds")
+    @classmethod
+    def _not_below_lease(cls, seconds: int, info: ValidationInfo) -> int:
+        if seconds < info.data.get("lease_seconds", seconds):
+            raise ValueError("must not be below TOPSHELF_LEASE_SECONDS")
+        return seconds
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None, **overrides: Any) -> Self:
@@ -265,23 +259,14 @@ class Settings(BaseModel):
         Raises:
             SettingsError: naming every fault at once, a misspelt variable with the nearest right one.
         """
-        environ = os.environ if environ is None else environ
-        raw: dict[str, Any] = {}
-        faults: list[str] = []
-        for variable, text in environ.items():
-            if not variable.startswith(PREFIX) or variable.startswith(EXEMPT_PREFIX):
-                continue
-            name = variable.removeprefix(PREFIX).lower()
-            if name not in cls.model_fields:
-                faults.append(f"{variable} is not a setting{_nearest(name, cls.model_fields)}")
-                continue
-            raw[name] = _split(text) if cls.model_fields[name].annotation in (Names, Tokens) else text
+        raw, faults = environment.read(cls.model_fields, environ)
         raw.update({name: value for name, value in overrides.items() if value is not None})
         try:
             settings = cls(**raw)
         except ValidationError as error:
             faults += [
-                _fault(problem["loc"], problem["msg"]) for problem in error.errors(include_input=False)
+                environment.fault(problem["loc"], problem["msg"])
+                for problem in error.errors(include_input=False)
             ]
         if faults:
             raise SettingsError(
@@ -291,7 +276,10 @@ class Settings(BaseModel):
 
     def to_environment(self) -> dict[str, str]:
         """The variables that make a child process read these very settings (secrets in the clear)."""
-        return {PREFIX + name.upper(): _text(getattr(self, name)) for name in type(self).model_fields}
+        return {
+            environment.variable_of(name): environment.text_of(getattr(self, name))
+            for name in type(self).model_fields
+        }
 
     def without_secrets(self, text: str, *more: str) -> str:
         """``text`` with every secret of these settings, and ``more``, blotted out."""
@@ -314,52 +302,6 @@ class Settings(BaseModel):
         return self.threads or max(1, (os.cpu_count() or 1) // self.worker_processes)
 
 
-def settings_page() -> str:
-    """Every setting with its default, as a page of Markdown."""
-    lines = [
-        "# Settings",
-        "",
-        "Environment variables, read once at the start; lists are separated by commas.",
-        "`topshelf settings` prints this page.",
-        "",
-        "| variable | default | what |",
-        "|---|---|---|",
-    ]
-    for name, field in Settings.model_fields.items():
-        default = _text(field.default)
-        lines.append(
-            f"| `{PREFIX}{name.upper()}` | {f'`{default}`' if default else ''} | {field.description} |"
-        )
-    return "\n".join(lines) + "\n"
-
-
 def embedded_url(port: int | str) -> str:
     """URL of the embedded Redis."""
     return f"redis://127.0.0.1:{port}/0"
-
-
-def process_environment() -> dict[str, str]:
-    """A copy of this process's environment without Topshelf's own variables, for a child to inherit."""
-    return {name: text for name, text in os.environ.items() if not name.startswith(PREFIX)}
-
-
-def _split(text: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in text.split(",") if part.strip())
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, SecretStr):
-        return value.get_secret_value()
-    if isinstance(value, tuple):
-        return ",".join(_text(part) for part in value)
-    return "" if value is None else str(value)
-
-
-def _nearest(name: str, known: Mapping[str, Any]) -> str:
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    return f"; did you mean {PREFIX}{close[0].upper()}?" if close else ""
-
-
-def _fault(loc: tuple[int | str, ...], message: str) -> str:
-    variable = f"{PREFIX}{str(loc[0]).upper()}: " if loc else ""
-    return variable + message.removeprefix("Value error, ")
