@@ -10,7 +10,7 @@ def settings_page() -> str:
         "# Settings",
         "",
         "Environment variables, read once at the start; lists are separated by commas. A secret may stand",
-        "in a file instead, named by the same variable with `_FILE` behind it, as `TOPSHELF_SENTRY_DSN_FILE`.",
+        "in a file instead, named by that variable with `_FILE` behind it, as `TOPSHELF_NEPTUNE_TOKEN_FILE`.",
         "`topshelf settings` prints this page.",
         "",
         "| variable | default | what |",
