@@ -203,6 +203,18 @@ class Nights:
             pipe.expire(key, int(self._retention_seconds + SECONDS_A_DAY))
             pipe.execute()
 
+    @store_errors()
+    def take_turn(self, owner: str, ttl_seconds: float) -> bool:
+        """Be the one who tells the hooks, for ``ttl_seconds`` at most; False while somebody else is."""
+        return bool(
+            self._client.set(self._keys.notices_lock, owner, nx=True, px=max(1, int(ttl_seconds * 1000)))
+        )
+
+    @store_errors()
+    def end_turn(self, owner: str) -> None:
+        """Let the next one tell the hooks."""
+        scripts.run(self._client, "release_lock", [self._keys.notices_lock], [owner])
+
     def _records(self, ids: Sequence[bytes]) -> Sequence[NightlyRun]:
         with self._client.pipeline(transaction=False) as pipe:
             for run_id in ids:

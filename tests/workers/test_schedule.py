@@ -10,8 +10,9 @@ from tests.workers.conftest import StartWorker, wait_until
 from topshelf.errors import SettingsError
 from topshelf.settings import Settings
 from workers.celery_app import TopshelfCelery
+from workers.cron import last_due
 from workers.runtime import Runtime
-from workers.schedule import beat_schedule, last_due
+from workers.schedule import beat_schedule
 
 BERLIN = ZoneInfo("Europe/Berlin")
 

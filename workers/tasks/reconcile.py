@@ -10,6 +10,8 @@ import logging
 from store.jobs import Job
 from topshelf.errors import GenerationNotFound, JobCancelled, JobFailed
 from workers.dispatch import Dispatcher
+from workers.hooks.telling import settle
+from workers.nights import follow
 from workers.runtime import Runtime
 from workers.stage import MAX_ATTEMPTS, end_job, go_on, lock_seconds
 
@@ -17,7 +19,7 @@ log = logging.getLogger(__name__)
 
 
 def reconcile(runtime: Runtime, dispatch: Dispatcher) -> None:
-    """Look after every job that is not over, then after every model's old generations."""
+    """Look after every job that is not over, every nightly run, then after every model's old generations."""
     for job in runtime.jobs.active():
         runtime.lock.renew(job.model, job.id, lock_seconds(runtime))
         if runtime.jobs.is_stalled(job):
@@ -26,6 +28,9 @@ def reconcile(runtime: Runtime, dispatch: Dispatcher) -> None:
             _start_delayed(runtime, dispatch, job)
         elif job.state == "running" and job.stage == "precompute" and job.generation:
             _mend_chunks(runtime, dispatch, job)
+    follow(runtime, dispatch)
+    if settle(runtime):
+        dispatch.tell_hooks()
     runtime.sweep()
 
 
