@@ -13,7 +13,7 @@ TopshelfError
     GenerationNotFound · GenerationIncomplete · FenceLost · ModelOnHold · NothingToRollBack
     BlobNotFound · LockHeld · EventsFull · JobNotFound · NightNotFound
   JobError
-    JobCancelled · JobFailed · JobDelayed · ChunkTaken
+    JobCancelled · JobFailed · JobDelayed · ChunkTaken · NightAtWork
   TrackerError
     TrackerUnavailable
   HookError
@@ -267,6 +267,12 @@ class ChunkTaken(JobError):
     """Raised inside a chunk's task when there is nothing left to do: it is done, or its generation closed."""
 
     key = "chunk_taken"
+
+
+class NightAtWork(JobError):
+    """Raised when a nightly run is begun by hand while another of its schedule is at work."""
+
+    key = "night_at_work"
 
 
 class TrackerError(TopshelfError):

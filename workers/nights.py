@@ -5,12 +5,14 @@ Everything here may be done twice, by any process: the records say what was done
 
 import datetime as dt
 import logging
+from collections.abc import Callable
 from dataclasses import replace
+from itertools import count
 from zoneinfo import ZoneInfo
 
 from store.job import Job
 from store.night import ModelOutcome, NightlyRun, Trigger
-from topshelf.errors import InvalidConfig, JobNotFound
+from topshelf.errors import InvalidConfig, JobNotFound, NightAtWork
 from workers.cron import due_on, is_daily_at_most, last_due, now_in
 from workers.dispatch import Dispatcher
 from workers.outcomes import outcome_of
@@ -19,6 +21,9 @@ from workers.schedules import Schedule, schedules_of
 from workers.stage import MAX_ATTEMPTS
 
 log = logging.getLogger(__name__)
+
+Clock = Callable[[str], dt.datetime]
+"""The present moment in a time zone."""
 
 LATE_AFTER_SECONDS = 600
 """A run begun so long after it was due was missed and is caught up."""
@@ -41,17 +46,29 @@ def due_by_hand(schedule: Schedule, date: dt.date | None) -> dt.datetime:
     return next(iter([*past[-1:], *times]), dt.datetime.combine(day, dt.time(), tzinfo=zone))
 
 
+def trigger_of(due: dt.datetime, now: dt.datetime) -> Trigger:
+    """What begins a run at ``now``: the clock, or that it was missed."""
+    return "catch_up" if now.timestamp() - due.timestamp() > LATE_AFTER_SECONDS else "clock"
+
+
 def begin(
-    runtime: Runtime, schedule: Schedule, due: dt.datetime, *, by_hand: bool = False
+    runtime: Runtime, schedule: Schedule, due: dt.datetime, trigger: Trigger, *, again: bool = False
 ) -> tuple[NightlyRun, bool]:
-    """Record the run due at a moment; where there is one, that one and False.
+    """Record the run due at a moment; where there is one, that one and False, unless it is wanted ``again``.
 
     While an earlier run of the schedule is at work the new one is recorded as skipped: runs do not overlap.
+
+    Raises:
+        NightAtWork: it is begun by hand while an earlier one is at work.
     """
     run_id = run_id_of(schedule, due)
-    if runtime.nights.exists(run_id):
-        return runtime.nights.get(run_id), False
     at_work = [run.id for run in runtime.nights.active() if run.schedule == schedule.name]
+    if runtime.nights.exists(run_id):
+        if not again or run_id in at_work:
+            return runtime.nights.get(run_id), False
+        run_id = next(f"{run_id}.{n}" for n in count(2) if not runtime.nights.exists(f"{run_id}.{n}"))
+    if at_work and trigger == "hand":
+        raise NightAtWork(f"nightly run {at_work[0]} is at work; wait for it: topshelf nights {at_work[0]}")
     run, created = runtime.nights.create(
         run_id,
         schedule=schedule.name,
@@ -59,7 +76,7 @@ def begin(
         due=due.astimezone(dt.UTC).isoformat(timespec="seconds"),
         cron=schedule.cron,
         timezone=schedule.timezone,
-        trigger="hand" if by_hand else _trigger(due),
+        trigger=trigger,
         models=schedule.models,
         state="skipped" if at_work else "queued",
         reason=f"{at_work[0]} was still at work" if at_work else "",
@@ -72,7 +89,7 @@ def begin(
     return run, created
 
 
-def begin_missed(runtime: Runtime) -> list[NightlyRun]:
+def begin_missed(runtime: Runtime, clock: Clock = now_in) -> list[NightlyRun]:
     """Begin what was due since a schedule is looked after and nobody began; returns what was begun.
 
     Of several missed runs of a schedule only the last one is begun.
@@ -84,14 +101,15 @@ def begin_missed(runtime: Runtime) -> list[NightlyRun]:
     for mark, schedule in marks.items():
         if not schedule.cron:
             continue
-        now = now_in(schedule.timezone)
+        now = clock(schedule.timezone)
         since = runtime.nights.looked_after_since(mark, now.timestamp())
         due = last_due(schedule.cron, now)
         if due is None or due.timestamp() <= since:
             continue
-        if not schedule.catch_up and _trigger(due) == "catch_up":
+        trigger = trigger_of(due, now)
+        if trigger == "catch_up" and not schedule.catch_up:
             continue
-        run, created = begin(runtime, schedule, due)
+        run, created = begin(runtime, schedule, due, trigger)
         if created and not run.over:
             begun.append(run)
     return begun
@@ -114,9 +132,7 @@ def with_outcomes(runtime: Runtime, run: NightlyRun) -> NightlyRun:
 
 
 def follow(runtime: Runtime, dispatch: Dispatcher) -> None:
-    """Begin what was missed, move every run on that waits for something."""
-    for run in begin_missed(runtime):
-        dispatch.night(run.id)
+    """Move every run on that waits for something, or whose worker went silent."""
     for run in runtime.nights.active():
         _move_on(runtime, dispatch, run)
 
@@ -171,8 +187,3 @@ def _followed(runtime: Runtime, outcome: ModelOutcome) -> ModelOutcome:
         return outcome_of(runtime.jobs.get(outcome.job))
     except JobNotFound:
         return replace(outcome, state="failed", reason="the record of its job is gone")
-
-
-def _trigger(due: dt.datetime) -> Trigger:
-    late_seconds = dt.datetime.now(dt.UTC).timestamp() - due.timestamp()
-    return "catch_up" if late_seconds > LATE_AFTER_SECONDS else "clock"

@@ -13,7 +13,7 @@ from topshelf.errors import StoreUnavailable, TopshelfError
 from workers.cron import last_due, now_in
 from workers.dispatch import Dispatcher
 from workers.hooks.telling import settle
-from workers.nights import begin, start_models, with_outcomes
+from workers.nights import begin, start_models, trigger_of, with_outcomes
 from workers.outcomes import end_of
 from workers.retirement import retire_files
 from workers.runtime import Runtime
@@ -30,11 +30,16 @@ def nightly(runtime: Runtime, dispatch: Dispatcher, schedule: str = DEFAULT_SCHE
     if found is None or not found.cron:
         log.warning("no schedule %s is due; beat sent what was taken out of the settings", schedule)
         return
-    due = last_due(found.cron, now_in(found.timezone))
+    now = now_in(found.timezone)
+    due = last_due(found.cron, now)
     if due is None:
         log.warning("the cron of schedule %s, %r, was never due", schedule, found.cron)
         return
-    run, created = begin(runtime, found, due)
+    trigger = trigger_of(due, now)
+    if trigger == "catch_up" and not found.catch_up:
+        log.info("the run of schedule %s due at %s was missed, and is not caught up", schedule, due)
+        return
+    run, created = begin(runtime, found, due, trigger)
     if not created:
         log.info("nightly run %s was begun before", run.id)
         return
