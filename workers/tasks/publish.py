@@ -14,7 +14,7 @@ from topshelf.errors import GenerationIncomplete
 from workers.churn import Churn, measure_churn
 from workers.content import load_content
 from workers.dispatch import Dispatcher
-from workers.outcomes import VERIFYING
+from workers.night_outcomes import VERIFYING
 from workers.runtime import Runtime
 from workers.scoring import score_users
 from workers.stage import MAX_ATTEMPTS, Stage, run_stage
