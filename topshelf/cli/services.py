@@ -16,6 +16,8 @@ from topshelf.settings import Settings, process_environment, settings_page
 
 PANEL = "Services"
 INTERRUPTED = 130
+TASK_COLUMNS = "name,state,args,kwargs,result,started,runtime,worker,uuid"
+"""What Flower's table of tasks shows; its DEBUG log is left out, it holds the secret of its cookies."""
 
 
 @app.command(rich_help_panel=PANEL)
@@ -79,7 +81,8 @@ def flower() -> None:
         f"--db={folder / 'flower.db'}",
         "--state_save_interval=60000",
         "--max_tasks=10000",
-        f"--logging={settings.log_level.lower()}",
+        f"--tasks-columns={TASK_COLUMNS}",
+        f"--logging={'info' if settings.log_level == 'DEBUG' else settings.log_level.lower()}",
         FLOWER_BASIC_AUTH=f"{settings.flower_user}:{settings.flower_password.get_secret_value()}",
     )
 
