@@ -13,6 +13,7 @@ from celery import Celery
 from celery.exceptions import Ignore
 
 from store.dispatch import broker_options
+from topshelf.errors import JobError
 from topshelf.settings import Settings
 from workers import transport
 from workers.dispatch import SYNC_TASK, Dispatcher
@@ -57,7 +58,7 @@ class TopshelfCelery(Celery):  # type: ignore[misc]  # celery has no types
     @cached_property
     def redbeat_conf(self) -> Any:
         """RedBeat's configuration; its URL stays out of ``conf``, which a worker tells whoever asks it."""
-        from workers.beat import BeatConfig  # noqa: PLC0415 -- for beat alone
+        from workers.redbeat_config import BeatConfig  # noqa: PLC0415 -- for beat alone
 
         return BeatConfig(self)
 
@@ -80,11 +81,18 @@ def create_app(settings: Settings) -> TopshelfCelery:
 
 def _bind(name: str, task: Task, runtime: Runtime, dispatcher: Dispatcher) -> Task:
     def call(*ids: Any) -> Outcome:
-        with observed(runtime, TaskCall(name, ids)):
-            outcome = task(runtime, dispatcher, *ids) or DONE
+        try:
+            with observed(runtime, TaskCall(name, ids)):
+                outcome = task(runtime, dispatcher, *ids) or DONE
+        except Exception as error:
+            said = runtime.settings.without_secrets(str(error))
+            if said == str(error):
+                raise
+            raise JobError(f"{type(error).__name__}: {said}") from None
         if outcome.failed:
-            tell_failure(outcome.sentence)
-            raise Ignore(outcome.sentence)
+            sentence = runtime.settings.without_secrets(outcome.sentence)
+            tell_failure(sentence)
+            raise Ignore(sentence)
         return outcome
 
     call.__doc__ = task.__doc__

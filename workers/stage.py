@@ -120,18 +120,19 @@ def go_on(runtime: Runtime, dispatch: Dispatcher, job_id: str, done: str) -> Non
 def end_job(runtime: Runtime, job_id: str, state: FinalState, error: Exception | None = None) -> None:
     """End a job, give back its lock and close the generation it leaves behind."""
     job = runtime.jobs.get(job_id)
-    described = None
+    described, said = None, ""
     if error is not None:
         key = error.key if isinstance(error, TopshelfError) else "unexpected_error"
-        described = {"error_key": key, "error_message": str(error) or type(error).__name__}
+        said = runtime.settings.without_secrets(str(error))
+        described = {"error_key": key, "error_message": said or type(error).__name__}
         if job.fence:
-            runtime.generations.fail(job.model, str(job.fence), str(error))
+            runtime.generations.fail(job.model, str(job.fence), said)
     if "train" in STAGES[job.kind]:
-        reason = f"{type(error).__name__}: {error}" if error is not None else ""
+        reason = f"{type(error).__name__}: {said}" if error is not None else ""
         runtime.runs.log(job_id).end(state, reason)
         shutil.rmtree(runtime.checkpoints(job_id), ignore_errors=True)
     if runtime.jobs.finish(job_id, state, error=described):
-        log.info("job %s: %s%s", job_id, state, f" ({error})" if error else "")
+        log.info("job %s: %s%s", job_id, state, f" ({said})" if error else "")
     runtime.lock.release(job.model, job_id)
 
 
