@@ -11,8 +11,8 @@ from api.app import create_app
 from api.auth import Tokens
 from api.profiling import check_profiling
 from api.protocol import ReaderProtocol
-from api.reports import Reports
 from topshelf.errors import ServiceError
+from topshelf.reports import check_reports
 from topshelf.settings import Settings
 
 STOP_SECONDS = 10
@@ -37,7 +37,7 @@ def run(settings: Settings) -> None:
     # Of several processes each would fail, and be started again for ever.
     Tokens(settings)
     check_profiling(settings)
-    Reports(settings).close()
+    check_reports(settings)
     config = uvicorn.Config(
         partial(create_app, settings),
         factory=True,

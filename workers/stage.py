@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from store.jobs import STAGES, FinalState, Job
 from topshelf.errors import JobCancelled, JobDelayed, StoreUnavailable, TopshelfError
 from workers.dispatch import Dispatcher
+from workers.reporting import report_job, set_aside
 from workers.runtime import Runtime
 
 log = logging.getLogger(__name__)
@@ -111,6 +112,7 @@ def end_job(runtime: Runtime, job_id: str, state: FinalState, error: Exception |
     described = None
     if error is not None:
         key = error.key if isinstance(error, TopshelfError) else "unexpected_error"
+        set_aside(error)
         described = {"error_key": key, "error_message": str(error) or type(error).__name__}
         if job.fence:
             runtime.generations.fail(job.model, str(job.fence), str(error))
@@ -120,6 +122,8 @@ def end_job(runtime: Runtime, job_id: str, state: FinalState, error: Exception |
         shutil.rmtree(runtime.checkpoints(job_id), ignore_errors=True)
     if runtime.jobs.finish(job_id, state, error=described):
         log.info("job %s: %s%s", job_id, state, f" ({error})" if error else "")
+        if error is not None and state == "failed":
+            report_job(runtime, job, error)
     runtime.lock.release(job.model, job_id)
 
 

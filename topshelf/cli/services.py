@@ -12,6 +12,7 @@ import typer
 
 from topshelf.cli.application import app, console
 from topshelf.errors import SettingsError
+from topshelf.reports import check_reports
 from topshelf.settings import Settings, process_environment, settings_page
 
 PANEL = "Services"
@@ -52,6 +53,7 @@ def worker(
     """Run a Celery worker."""
     taken = tuple(queue.strip() for queue in queues.split(",")) if queues else None
     settings = Settings.from_environment(queues=taken)
+    check_reports(settings)
     _celery(settings, "worker", "--queues", ",".join(settings.queues), "--loglevel", settings.log_level)
 
 
@@ -59,6 +61,7 @@ def worker(
 def beat() -> None:
     """Run the scheduler of the nightly pipeline, the reconciler and the event drain."""
     settings = Settings.from_environment()
+    check_reports(settings)
     _celery(settings, "beat", "--loglevel", settings.log_level)
 
 
