@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from store.jobs import Job
 from topshelf.errors import (
-    DataError,
     FenceLost,
     GateRefused,
     InvalidConfig,
@@ -30,16 +29,7 @@ from workers.runtime import Runtime
 if TYPE_CHECKING:
     from workers.observing import TaskCall
 
-EXPECTED = (
-    DataError,
-    FenceLost,
-    GateRefused,
-    InvalidConfig,
-    LockHeld,
-    ModelOnHold,
-    RecallTooLow,
-    UnknownModel,
-)
+EXPECTED = (FenceLost, GateRefused, InvalidConfig, LockHeld, ModelOnHold, RecallTooLow, UnknownModel)
 """Why a job may fail with nothing broken: warnings, each of a group of its own."""
 
 

@@ -28,6 +28,7 @@ def up() -> None:
     from topshelf.local.system import local_system
 
     settings = Settings.from_environment()
+    check_reports(settings)
     console.print("starting Redis, worker, beat, Flower and the reader …")
     with interruptible(), local_system(settings, say) as system:
         console.print(system.addresses(), highlight=False, soft_wrap=True, markup=False)

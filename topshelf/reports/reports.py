@@ -175,7 +175,8 @@ def _failure(
 ) -> tuple[Event, Any]:
     from sentry_sdk.utils import event_from_exception  # noqa: PLC0415
 
-    event, hint = event_from_exception(error, client_options=client.options)
+    mechanism = {"type": "topshelf", "handled": level != "error"}
+    event, hint = event_from_exception(error, client_options=client.options, mechanism=mechanism)
     for value in event["exception"]["values"]:
         value["value"] = without_user(str(value["value"]), user)
     found: Event = {**event, "level": level}

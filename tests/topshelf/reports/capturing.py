@@ -18,11 +18,15 @@ class Capturing(Transport):
         super().__init__()
         self.events: list[dict[str, Any]] = []
         self.check_ins: list[dict[str, Any]] = []
+        self.flushed_seconds: list[float] = []
 
     def capture_envelope(self, envelope: Envelope) -> None:
         for item in envelope.items:
             kept = self.check_ins if item.type == "check_in" else self.events
             kept.append(dict(item.payload.json or {}))
+
+    def flush(self, timeout: float, callback: object = None) -> None:
+        self.flushed_seconds.append(timeout)
 
     @property
     def titles(self) -> list[str]:
