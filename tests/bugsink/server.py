@@ -5,14 +5,13 @@ import shutil
 import sqlite3
 import subprocess
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from store.embedded import free_port
@@ -100,12 +99,10 @@ def _wait_until_answering(server: "subprocess.Popen[bytes]", address: str, log: 
 
 def _answers(url: str) -> bool:
     try:
-        with urllib.request.urlopen(url, timeout=10):
-            return True
-    except urllib.error.HTTPError:
-        return True
-    except OSError:
+        httpx.get(url, timeout=10)
+    except httpx.HTTPError:
         return False
+    return True
 
 
 def _title(kind: str, text: str) -> str:
