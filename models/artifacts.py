@@ -1,5 +1,6 @@
 """Trained models on disk: one folder each, safetensors beside a manifest, nothing that can run code."""
 
+import contextlib
 import hashlib
 import json
 import logging
@@ -22,6 +23,7 @@ from topshelf.errors import ArtifactNotFound, CorruptArtifact, InvalidConfig
 
 ARRAYS_FILE = "model.safetensors"
 MANIFEST_FILE = "manifest.json"
+REMOVED_PREFIX = ".removed-"
 
 _ID = re.compile(r"[a-z0-9_]+-\d{8}T\d{6}Z-[0-9a-f]{8}")
 _log = logging.getLogger(__name__)
@@ -152,6 +154,15 @@ class Artifacts:
                 _log.warning("%s", exc)
         wanted = [manifest for manifest in manifests if model in (None, manifest.model)]
         return sorted(wanted, key=lambda manifest: (manifest.created, manifest.id), reverse=True)
+
+    def remove(self, artifact_id: str) -> None:
+        """Take an artifact off the disk; out of sight first, so that nobody finds half of one."""
+        for hidden in self.root.glob(f"{REMOVED_PREFIX}*"):
+            shutil.rmtree(hidden, ignore_errors=True)
+        hidden = self.root / f"{REMOVED_PREFIX}{artifact_id}"
+        with contextlib.suppress(FileNotFoundError):
+            (self.root / artifact_id).rename(hidden)
+            shutil.rmtree(hidden, ignore_errors=True)
 
     def _read_checked(self, manifest: ArtifactManifest, name: str) -> Arrays:
         """The arrays of a file, never held beside the file itself."""

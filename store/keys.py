@@ -123,6 +123,34 @@ class Keys:
         """Sorted set of job ids by creation time."""
         return f"{self.prefix}jobs"
 
+    def night(self, run_id: str) -> str:
+        """Hash of a nightly run's record."""
+        return f"{self.prefix}night:{run_id}"
+
+    def night_notices(self, run_id: str) -> str:
+        """Hash: ``<hook>/<event>`` -> how far its delivery is, as JSON."""
+        return f"{self.prefix}night:{run_id}:notices"
+
+    @property
+    def nights(self) -> str:
+        """Sorted set of nightly runs' ids by creation time."""
+        return f"{self.prefix}nights"
+
+    @property
+    def nights_open(self) -> str:
+        """Sorted set of those that are not over, or that a hook has yet to be told of."""
+        return f"{self.prefix}nights:open"
+
+    @property
+    def schedules_since(self) -> str:
+        """Hash: schedule -> epoch seconds at which it was first looked after."""
+        return f"{self.prefix}schedules:since"
+
+    @property
+    def notices_lock(self) -> str:
+        """Held by the one process that tells the hooks."""
+        return f"{self.prefix}notices:lock"
+
     @property
     def models(self) -> str:
         """Set of the models that ever had a generation."""

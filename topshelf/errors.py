@@ -11,11 +11,13 @@ TopshelfError
   StoreError
     StoreUnavailable · UnsuitableServer · NotEnoughRoom
     GenerationNotFound · GenerationIncomplete · FenceLost · ModelOnHold · NothingToRollBack
-    BlobNotFound · LockHeld · EventsFull · JobNotFound
+    BlobNotFound · LockHeld · EventsFull · JobNotFound · NightNotFound
   JobError
-    JobCancelled · JobFailed · JobDelayed · ChunkTaken
+    JobCancelled · JobFailed · JobDelayed · ChunkTaken · NightAtWork
   TrackerError
     TrackerUnavailable
+  HookError
+    NoticeUndelivered
   ServiceError
     ReaderRefused
   DeliberateFault
@@ -232,6 +234,12 @@ class JobNotFound(StoreError):
     key = "job_not_found"
 
 
+class NightNotFound(StoreError):
+    """Raised when no nightly run has this id."""
+
+    key = "night_not_found"
+
+
 class JobError(TopshelfError):
     """Raised when a job cannot go on."""
 
@@ -262,6 +270,12 @@ class ChunkTaken(JobError):
     key = "chunk_taken"
 
 
+class NightAtWork(JobError):
+    """Raised when a nightly run is begun by hand while another of its schedule is at work."""
+
+    key = "night_at_work"
+
+
 class TrackerError(TopshelfError):
     """Raised when a tracker does not take what it is told; nothing is lost, it is told again later."""
 
@@ -272,6 +286,18 @@ class TrackerUnavailable(TrackerError):
     """Raised when nobody answers at a tracker's server."""
 
     key = "tracker_unavailable"
+
+
+class HookError(TopshelfError):
+    """Raised when a hook of nightly runs cannot do its work."""
+
+    key = "hook_error"
+
+
+class NoticeUndelivered(HookError):
+    """Raised when a hook's receiver does not take a notice; it is told again after a pause."""
+
+    key = "notice_undelivered"
 
 
 class ServiceError(TopshelfError):

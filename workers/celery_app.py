@@ -14,14 +14,16 @@ from celery import Celery, signals
 from store.dispatch import broker_options
 from topshelf.settings import Settings
 from workers import transport
-from workers.dispatch import SYNC_TASK, Dispatcher
+from workers.dispatch import HOOKS_TASK, NIGHT_TASK, SYNC_TASK, Dispatcher
+from workers.hooks.telling import tell_hooks
 from workers.observing import TaskCall, observed
 from workers.runtime import Runtime
 from workers.schedule import beat_schedule
+from workers.schedules import schedules_of
 from workers.tasks.delta import start_deltas
 from workers.tasks.drain import drain_events
 from workers.tasks.evaluate import evaluate
-from workers.tasks.nightly import nightly
+from workers.tasks.nightly import nightly, nightly_run
 from workers.tasks.pipeline import pipeline
 from workers.tasks.precompute import precompute, precompute_chunk
 from workers.tasks.publish import publish
@@ -39,6 +41,8 @@ TASKS: dict[str, Task] = {
     "topshelf.precompute_chunk": precompute_chunk,
     "topshelf.publish": publish,
     "topshelf.nightly": nightly,
+    NIGHT_TASK: nightly_run,
+    HOOKS_TASK: tell_hooks,
     "topshelf.delta": start_deltas,
     "topshelf.drain": drain_events,
     "topshelf.reconcile": reconcile,
@@ -110,7 +114,7 @@ def _configuration(settings: Settings) -> dict[str, Any]:
         "worker_pool_start_method": "fork" if settings.device == "cpu" else "spawn",
         "worker_proc_alive_timeout": 60,
         "worker_hijack_root_logger": True,
-        "timezone": settings.nightly_timezone,
+        "timezone": schedules_of(settings).timezone,
         "enable_utc": True,
         "beat_scheduler": "redbeat.RedBeatScheduler",
         "beat_max_loop_interval": 5,

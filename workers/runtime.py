@@ -14,6 +14,7 @@ from store.generations import Generations
 from store.jobs import Jobs
 from store.keys import Keys
 from store.locks import ModelLock
+from store.nights import Nights
 from topshelf.reports import Reports
 from topshelf.settings import Settings
 from workers.indexes import Indexes
@@ -45,6 +46,15 @@ class Runtime:
     @cached_property
     def jobs(self) -> Jobs:
         return Jobs(
+            self.durable,
+            self.keys,
+            self.settings.job_retention_days,
+            lease_seconds=self.settings.lease_seconds,
+        )
+
+    @cached_property
+    def nights(self) -> Nights:
+        return Nights(
             self.durable,
             self.keys,
             self.settings.job_retention_days,

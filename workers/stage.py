@@ -131,20 +131,31 @@ def end_job(runtime: Runtime, job_id: str, state: FinalState, error: Exception |
 def kept_alive(runtime: Runtime, job: Job, beat: Callable[[], object] | None = None) -> Iterator[None]:
     """Renew a job's lease and lock (or whatever ``beat`` renews) from a thread while the block runs."""
     lease_seconds = runtime.settings.lease_seconds
-    done = threading.Event()
 
     def renew() -> None:
-        while not done.wait(lease_seconds / 3):
-            try:
-                if beat is not None:
-                    beat()
-                else:
-                    runtime.jobs.heartbeat(job.id, lease_seconds)
-                runtime.lock.renew(job.model, job.id, lock_seconds(runtime))
-            except StoreUnavailable:
-                log.warning("job %s: its lease could not be renewed", job.id)
+        if beat is not None:
+            beat()
+        else:
+            runtime.jobs.heartbeat(job.id, lease_seconds)
+        runtime.lock.renew(job.model, job.id, lock_seconds(runtime))
 
-    thread = threading.Thread(target=renew, name=f"lease-{job.id}", daemon=True)
+    with renewed(renew, lease_seconds / 3, job.id):
+        yield
+
+
+@contextmanager
+def renewed(renew: Callable[[], object], every_seconds: float, name: str) -> Iterator[None]:
+    """Call ``renew`` from a thread while the block runs; a server that does not answer is asked again."""
+    done = threading.Event()
+
+    def keep_on() -> None:
+        while not done.wait(every_seconds):
+            try:
+                renew()
+            except StoreUnavailable:
+                log.warning("%s: its lease could not be renewed", name)
+
+    thread = threading.Thread(target=keep_on, name=f"lease-{name}", daemon=True)
     thread.start()
     try:
         yield

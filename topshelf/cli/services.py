@@ -29,6 +29,7 @@ def up() -> None:
 
     settings = Settings.from_environment()
     check_reports(settings)
+    _check_schedules(settings)
     console.print("starting Redis, worker, beat, Flower and the reader …")
     with interruptible(), local_system(settings, say) as system:
         console.print(system.addresses(), highlight=False, soft_wrap=True, markup=False)
@@ -55,6 +56,7 @@ def worker(
     taken = tuple(queue.strip() for queue in queues.split(",")) if queues else None
     settings = Settings.from_environment(queues=taken)
     check_reports(settings)
+    _check_schedules(settings)
     _celery(settings, "worker", "--queues", ",".join(settings.queues), "--loglevel", settings.log_level)
 
 
@@ -63,6 +65,7 @@ def beat() -> None:
     """Run the scheduler of the nightly pipeline, the reconciler and the event drain."""
     settings = Settings.from_environment()
     check_reports(settings)
+    _check_schedules(settings)
     _celery(settings, "beat", "--loglevel", settings.log_level)
 
 
@@ -123,6 +126,13 @@ def wait_for_interrupt() -> None:
     """Return at the first signal of an ``interruptible`` block."""
     with suppress(KeyboardInterrupt):
         threading.Event().wait()
+
+
+def _check_schedules(settings: Settings) -> None:
+    """Say every fault of the schedules now, not out of Celery's own start."""
+    from workers.schedules import schedules_of
+
+    schedules_of(settings)
 
 
 def _celery(settings: Settings, *arguments: str, **environ: str) -> None:

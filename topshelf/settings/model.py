@@ -1,11 +1,14 @@
 """What may be set, what it is where nothing is said, and what is wrong with what is given."""
 
+import base64
+import binascii
 import os
 import re
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
@@ -25,6 +28,9 @@ from topshelf.settings.environment import Names, Tokens
 
 QUEUES = ("gpu", "cpu", "io")
 TRACKERS = ("mlflow", "neptune")
+
+BASE64_PREFIX = "whsec_"
+"""Behind it the bytes of a webhook's key stand in base64."""
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 
@@ -154,6 +160,22 @@ class Settings(BaseModel):
 
     nightly_cron: str = Field("0 3 * * *", description="when the nightly pipeline starts; empty turns it off")
     nightly_timezone: str = Field("UTC", description="time zone of the nightly cron")
+    schedule_file: Path | None = Field(
+        None, description="TOML of schedules, in place of TOPSHELF_NIGHTLY_CRON and TOPSHELF_MODELS"
+    )
+    keep_datasets: int = Field(
+        3, ge=0, description="newest dataset versions kept beside those in use; 0: all are kept"
+    )
+    keep_artifacts: int = Field(
+        3, ge=0, description="newest artifacts of each model kept beside those in use; 0: all are kept"
+    )
+    webhook_urls: Tokens = Field((), description="addresses told of nightly runs: begun, ended, refused")
+    webhook_secret: SecretStr = Field(
+        SecretStr(""), description="key the notices to webhook_urls are signed with; unsigned where empty"
+    )
+    webhook_timeout_seconds: float = Field(
+        10, gt=0, le=60, description="how long one address may take to answer before it is told again later"
+    )
     delta_seconds: float = Field(
         0, ge=0, description="how often who has new events gets new lists, between nightly runs; 0: never"
     )
@@ -191,12 +213,12 @@ class Settings(BaseModel):
         serving = raw.get("serving_url") or SecretStr(embedded_url(port))
         return raw | {"serving_url": serving, "durable_url": raw.get("durable_url") or serving}
 
-    @field_validator("rules_file", mode="before")
+    @field_validator("rules_file", "schedule_file", mode="before")
     @classmethod
     def _none_where_empty(cls, path: Any) -> Any:
         return path or None
 
-    @field_validator("data_dir", "cache_dir", "rules_file")
+    @field_validator("data_dir", "cache_dir", "rules_file", "schedule_file")
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
         return None if path is None else path.expanduser().absolute()
@@ -245,6 +267,26 @@ class Settings(BaseModel):
         if url and not url.startswith(("http://", "https://")):
             raise ValueError("an address is wanted that starts with http:// or https://")
         return url.rstrip("/")
+
+    @field_validator("webhook_urls")
+    @classmethod
+    def _http_urls(cls, urls: Tokens) -> Tokens:
+        for place, url in enumerate(urls, 1):
+            parts = urlsplit(url.get_secret_value())
+            if parts.scheme not in {"http", "https"} or not parts.hostname:
+                raise ValueError(f"address {place} is not of the form https://host/path")
+        return urls
+
+    @field_validator("webhook_secret")
+    @classmethod
+    def _base64_where_it_says_so(cls, secret: SecretStr) -> SecretStr:
+        text = secret.get_secret_value()
+        if text.startswith(BASE64_PREFIX):
+            try:
+                base64.b64decode(text.removeprefix(BASE64_PREFIX), validate=True)
+            except binascii.Error as error:
+                raise ValueError(f"base64 is wanted behind {BASE64_PREFIX}") from error
+        return secret
 
     @field_validator("serving_url", "durable_url")
     @classmethod

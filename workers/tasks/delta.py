@@ -15,6 +15,7 @@ from topshelf.errors import (
 from workers.dispatch import Dispatcher
 from workers.incremental import live_base
 from workers.runtime import Runtime
+from workers.schedules import schedules_of
 from workers.tasks.drain import has_drained_events
 
 log = logging.getLogger(__name__)
@@ -26,7 +27,7 @@ def start_deltas(runtime: Runtime, dispatch: Dispatcher) -> None:
     A model that cannot be looked at, its artifact damaged or of an older version, keeps no other waiting.
     """
     busy = {job.model for job in runtime.jobs.active()}
-    for model in runtime.settings.models:
+    for model in schedules_of(runtime.settings).models:
         if model not in busy and _is_wanted(runtime, model):
             job, _ = runtime.jobs.create("delta", model)
             dispatch.start(job.id)

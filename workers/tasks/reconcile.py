@@ -1,5 +1,7 @@
 """The reconciler: finds work whose worker or message is gone and sends it again; sweeps old generations.
 
+It begins the nightly runs that were missed, too, and has the hooks told what they were not.
+
 A message is sent again only while nothing waits in its queue: what is merely queued is never doubled. A chunk
 whose lease ran out was taken from its queue, so that it is sent again at once; so was the first message of a
 job that waits for a delta to stop.
@@ -10,6 +12,8 @@ import logging
 from store.jobs import Job
 from topshelf.errors import GenerationNotFound, JobCancelled, JobFailed
 from workers.dispatch import Dispatcher
+from workers.hooks.telling import settle
+from workers.nights import begin_missed, follow
 from workers.runtime import Runtime
 from workers.stage import MAX_ATTEMPTS, end_job, go_on, lock_seconds
 
@@ -17,7 +21,7 @@ log = logging.getLogger(__name__)
 
 
 def reconcile(runtime: Runtime, dispatch: Dispatcher) -> None:
-    """Look after every job that is not over, then after every model's old generations."""
+    """Look after every job that is not over, every nightly run, then after every model's old generations."""
     for job in runtime.jobs.active():
         runtime.lock.renew(job.model, job.id, lock_seconds(runtime))
         if runtime.jobs.is_stalled(job):
@@ -26,6 +30,11 @@ def reconcile(runtime: Runtime, dispatch: Dispatcher) -> None:
             _start_delayed(runtime, dispatch, job)
         elif job.state == "running" and job.stage == "precompute" and job.generation:
             _mend_chunks(runtime, dispatch, job)
+    for run in begin_missed(runtime):
+        dispatch.night(run.id)
+    follow(runtime, dispatch)
+    if settle(runtime):
+        dispatch.tell_hooks()
     runtime.sweep()
 
 
