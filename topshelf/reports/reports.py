@@ -7,6 +7,7 @@ noticed.
 
 import hmac
 import logging
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 FAILURES_A_MINUTE = 10
 """Of one kind in one place; what is beyond is counted in the next that is sent."""
+
+EVENTS = uuid.UUID("0d8bb4c2-6d37-4d3b-8d0e-7b8a3d1f0c55")
+"""Namespace of the ids of events that have a name."""
 
 Level = Literal["error", "warning"]
 Event = dict[str, Any]
@@ -105,6 +109,11 @@ class Reports:
         title = f"slow request: {place.name}"
         event = _message(title, (title,)) | {"extra": {"milliseconds": round(seconds * 1000, 1)}}
         self._send(self._slow, title, lambda _: (event, None), place, user)
+
+    def say(self, title: str, place: Place, *, group: Sequence[str], once: str) -> None:
+        """Report what is no exception; ``once`` names it, so that told twice it arrives once."""
+        event = _message(title, group) | {"level": "error", "event_id": uuid.uuid5(EVENTS, once).hex}
+        self._send(self._failures, tuple(group), lambda _: (event, None), place, "")
 
     def check_in(
         self, monitor: Monitor, run: str, status: CheckInStatus, seconds: float | None = None
