@@ -20,6 +20,8 @@ from tests.api.test_server import serving
 from tests.bugsink.server import Arrived, Bugsink, serving_bugsink
 from tests.topshelf.reports.capturing import reporting
 from tests.workers.conftest import WorkerProcess, wait_until
+from topshelf.reports import Monitor, Place, Reports
+from topshelf.reports.trial import TITLE, report_on_purpose
 from topshelf.settings import Settings
 from workers.celery_app import create_app
 
@@ -157,18 +159,39 @@ def test_a_beat_that_crashes_says_so(bugsink: Bugsink, settings: Settings) -> No
     assert (crash.event["transaction"], crash.event["tags"]) == ("beat", {"service": "beat", "task": "beat"})
 
 
-@pytest.fixture(params=["that never answers", "that is not there"])
-def nobody(request: pytest.FixtureRequest) -> Iterator[str]:
-    """The DSN of a server of no use."""
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        port = silent.getsockname()[1] if request.param == "that never answers" else free_port()
-        yield f"http://key@127.0.0.1:{port}/1"
+def test_a_report_on_purpose_arrives(bugsink: Bugsink, settings: Settings) -> None:
+    trial = report_on_purpose(reporting(settings, bugsink.dsn))
+    assert trial.answer.startswith("200 ")
+    [one] = bugsink.wait_for(1, settings.sentry_environment)
+    assert one.title == TITLE
+    assert one.event["event_id"] == trial.event
 
 
-def test_a_reader_does_not_notice_a_server(settings: Settings, shop: Shop, nobody: str) -> None:
+def test_check_ins_do_no_harm_where_there_are_no_monitors(bugsink: Bugsink, settings: Settings) -> None:
+    reports = Reports(reporting(settings, bugsink.dsn), "worker")
+    monitor = Monitor("topshelf-nightly", "0 3 * * *", "UTC", margin_minutes=10, most_minutes=360)
+    reports.check_in(monitor, "nightly-2026-11-27", "in_progress")
+    for _ in range(2):
+        reports.say("the run failed", Place("schedule nightly"), group=("nightly",), once=monitor.slug)
+    reports.say("another run failed", Place("schedule nightly"), group=("nightly",), once="another")
+    reports.close()
+    events = bugsink.wait_for(2, settings.sentry_environment)
+    assert [one.title for one in events] == ["the run failed", "another run failed"]
+
+
+@pytest.fixture
+def silent() -> Iterator[str]:
+    """The DSN of a server that takes every connection and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield f"http://key@127.0.0.1:{listening.getsockname()[1]}/1"
+
+
+def test_a_reader_does_not_notice_a_server_that_never_answers(
+    settings: Settings, shop: Shop, silent: str
+) -> None:
     with (
-        serving(reporting(settings, nobody, fault_users=True)) as url,
-        httpx.Client(base_url=url, timeout=5) as api,
+        serving(reporting(settings, silent, fault_users=True)) as url,
+        httpx.Client(base_url=url, timeout=30) as api,
     ):
         for _ in range(10):
             assert api.get("/reco/als/666", headers=READ).status_code == 500
@@ -176,9 +199,10 @@ def test_a_reader_does_not_notice_a_server(settings: Settings, shop: Shop, nobod
             assert api.get("/reco/als/7", headers=READ).json()["items"] == list_of(7)[:10]
 
 
-@pytest.mark.parametrize("nobody", ["that never answers"], indirect=True)
-def test_a_worker_does_not_notice_a_server(settings: Settings, jobs: Jobs, nobody: str) -> None:
-    own = reporting(settings, nobody)
+def test_a_worker_does_not_notice_a_server_that_never_answers(
+    settings: Settings, jobs: Jobs, silent: str
+) -> None:
+    own = reporting(settings, silent)
     app = create_app(own)
     asked = [jobs.create("pipeline", "als")[0].id for _ in range(3)]
     for job_id in asked:
@@ -189,4 +213,4 @@ def test_a_worker_does_not_notice_a_server(settings: Settings, jobs: Jobs, nobod
     finally:
         worker.stop()
         app.close()
-    assert worker.exit_code == 0
+    assert worker.exit_code == 0, "it did not end by itself"

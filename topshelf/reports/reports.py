@@ -27,7 +27,7 @@ FAILURES_A_MINUTE = 10
 EVENTS = uuid.UUID("0d8bb4c2-6d37-4d3b-8d0e-7b8a3d1f0c55")
 """Namespace of the ids of events that have a name."""
 
-Level = Literal["error", "warning"]
+Level = Literal["error", "warning", "info"]
 Event = dict[str, Any]
 
 logger = logging.getLogger(__name__)
@@ -110,9 +110,11 @@ class Reports:
         event = _message(title, (title,)) | {"extra": {"milliseconds": round(seconds * 1000, 1)}}
         self._send(self._slow, title, lambda _: (event, None), place, user)
 
-    def say(self, title: str, place: Place, *, group: Sequence[str], once: str) -> None:
+    def say(
+        self, title: str, place: Place, *, group: Sequence[str], once: str, level: Level = "error"
+    ) -> None:
         """Report what is no exception; ``once`` names it, so that told twice it arrives once."""
-        event = _message(title, group) | {"level": "error", "event_id": uuid.uuid5(EVENTS, once).hex}
+        event = _message(title, group) | {"level": level, "event_id": uuid.uuid5(EVENTS, once).hex}
         self._send(self._failures, tuple(group), lambda _: (event, None), place, "")
 
     def check_in(
