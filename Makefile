@@ -17,7 +17,7 @@ help: ## say what can be made
 demo: $(VENV)/demo.done ## install, then run the whole system on MovieLens-100K until Ctrl-C
 	$(BIN)/topshelf demo $(DEMO_ARGS)
 
-test: $(VENV)/test.done ## run the whole suite against a real Redis that it starts itself
+test: $(VENV)/test.done $(VENV)/bugsink.done ## run the whole suite against a real Redis that it starts itself
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 test-kills: $(VENV)/test.done ## kill -9 of workers at 20 random moments and of Redis; ten minutes
@@ -49,3 +49,7 @@ $(VENV)/test.done: $(VENV)/demo.done
 	@echo 'installing the development tools …'
 	$(PIP) --editable '.[$(TEST_EXTRAS)]'
 	@touch $@
+
+$(VENV)/bugsink.done: $(BIN)/python tests/bugsink/requirements.txt
+	@echo 'installing Bugsink, a server of the Sentry kind that the tests report to …'
+	@sh tests/bugsink/install.sh $(PYTHON) $(VENV)/bugsink && touch $@ || echo 'Bugsink is not there: its tests are skipped'

@@ -14,8 +14,10 @@ import orjson
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.auth import Tokens
+from api.faults import has_fault
 from api.list_headers import ListHeaders
 from api.reader import Reader
+from api.reporting import place_of
 from api.route_names import LIST_PREFIX, LIST_ROUTE, without_converters
 from api.shelf import Wish
 from api.snapshot import LiveModel
@@ -42,6 +44,7 @@ class HotRoute:
         self._app = app
         self._reader = reader
         self._tokens = tokens
+        self._slow_seconds = reader.settings.slow_request_seconds
         self._answered = reader.metrics.answered("GET", LIST_ROUTE)
         self._tasks: set[asyncio.Task[Response | None]] = set()
 
@@ -130,9 +133,7 @@ class HotRoute:
             return None
 
     def _report(self, asked: Asked, error: Exception) -> None:
-        model = asked[0]
-        tags = {"model": model.name, "generation": str(model.pointer)}
-        self._reader.reports.failed(error, TITLE, tags, user=str(asked[1]))
+        self._reader.reports.failed(error, place_of(TITLE, asked[0]), user=str(asked[1]))
 
     def _asked(self, scope: Scope) -> Asked | None:
         """What is asked for; None for what goes the long way."""
@@ -168,7 +169,8 @@ class HotRoute:
         self._reader.metrics.handed_out(model.name, source, stale=stale)
         seconds = perf_counter() - began
         self._answered(seconds)
-        self._reader.took(TITLE, seconds, {"model": model.name})
+        if seconds > self._slow_seconds:
+            self._reader.reports.slow(place_of(TITLE, model), seconds, user=str(user))
         return model.headers(source, stale), int(model.age_seconds(time())), body
 
     def _stored(self, model: LiveModel, row: UserRow) -> tuple[str, bytes] | None:
@@ -200,3 +202,11 @@ class HotRoute:
         """The same for a list that must be put together from several sources."""
         served = self._reader.served(model, row, Wish(model.k))
         return served.source, orjson.dumps(served.items)[1:-1]
+
+
+class HotRouteWithFaults(HotRoute):
+    """The hot route while ``TOPSHELF_FAULT_USERS`` is on: who is to fail does so on the long way."""
+
+    def _asked(self, scope: Scope) -> Asked | None:
+        asked = super()._asked(scope)
+        return None if asked is None or has_fault(asked[1]) else asked

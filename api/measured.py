@@ -5,7 +5,8 @@ import time
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.reader import Reader
-from api.route_names import route_of
+from api.reporting import report_slow
+from api.route_names import method_of
 
 
 class MeasuredRequests:
@@ -34,10 +35,6 @@ class MeasuredRequests:
         finally:
             route = getattr(scope.get("route"), "path", "none")
             seconds = time.perf_counter() - started
-            self._reader.metrics.request(_method(scope), route, status, seconds)
-            self._reader.took(f"{_method(scope)} {route_of(scope)}", seconds, {})
-
-
-def _method(scope: Scope) -> str:
-    known = {"GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS"}
-    return scope["method"] if scope["method"] in known else "other"
+            self._reader.metrics.request(method_of(scope), route, status, seconds)
+            if seconds > self._reader.settings.slow_request_seconds:
+                report_slow(scope, seconds)

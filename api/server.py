@@ -11,21 +11,12 @@ from api.app import create_app
 from api.auth import Tokens
 from api.profiling import check_profiling
 from api.protocol import ReaderProtocol
-from api.reports import Reports
 from topshelf.errors import ServiceError
+from topshelf.reports import check_reports
 from topshelf.settings import Settings
 from topshelf.settings.checks import Check
 
 STOP_SECONDS = 10
-
-
-def check_reports(settings: Settings) -> None:
-    """See that reports can be sent.
-
-    Raises:
-        SettingsError: the DSN is none, or sentry-sdk is not installed.
-    """
-    Reports(settings).close()
 
 
 INSTALLATION_CHECKS: tuple[Check, ...] = (check_profiling, check_reports)

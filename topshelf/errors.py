@@ -20,6 +20,7 @@ TopshelfError
     NoticeUndelivered
   ServiceError
     ReaderRefused
+  DeliberateFault
   RequestError
     ModelNotFound · UserNotFound · ItemNotFound · NotAuthenticated · NotAllowed
     InvalidRequest · BodyTooLarge · ControlNotInstalled
@@ -313,6 +314,16 @@ class ReaderRefused(ServiceError):
     def __init__(self, message: str, key: str = key) -> None:
         super().__init__(message)
         self.key = key
+
+
+class DeliberateFault(TopshelfError):
+    """Raised for users whose id is a multiple of 666 while ``TOPSHELF_FAULT_USERS`` is on."""
+
+    key = "deliberate_fault"
+
+    def __init__(self, user: int | str) -> None:
+        super().__init__("a deliberate fault: TOPSHELF_FAULT_USERS is on")
+        self.user = user
 
 
 class RequestError(TopshelfError):

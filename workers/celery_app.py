@@ -7,9 +7,9 @@ above the longest task, so that no running task is delivered twice.
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
-from celery import Celery
+from celery import Celery, signals
 from celery.exceptions import Ignore
 
 from store.dispatch import broker_options
@@ -66,6 +66,11 @@ class TopshelfCelery(Celery):  # type: ignore[misc]  # celery has no types
 
         return BeatConfig(self)
 
+    @cached_property
+    def Beat(self) -> type:  # noqa: N802 -- Celery's name for it
+        """The class that ``celery beat`` starts."""
+        return cast("type", self.subclass_with_self("workers.beat:ReportingBeat"))
+
     def __reduce__(self) -> tuple[Callable[[Settings], "TopshelfCelery"], tuple[Settings]]:
         return create_app, (self.settings,)
 
@@ -77,6 +82,7 @@ def create_app(settings: Settings) -> TopshelfCelery:
     app.settings = settings
     app.conf.update(_configuration(settings))
     runtime = Runtime(settings)
+    signals.worker_process_shutdown.connect(runtime.close_reports)
     dispatcher = Dispatcher(app)
     for name, task in TASKS.items():
         app.task(_bind(name, task, runtime, dispatcher), name=name, shared=False)

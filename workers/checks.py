@@ -2,6 +2,7 @@
 
 from models.registry import check_installed
 from topshelf.errors import InvalidConfig, ModelError, SettingsError
+from topshelf.reports import check_reports
 from topshelf.settings import Settings
 from topshelf.settings.checks import Check, data_can_be_kept, files_can_be_read
 from workers.rules import read_rules
@@ -43,4 +44,5 @@ CHECKS: tuple[Check, ...] = (
     files_can_be_read,
     rules_can_be_used,
     models_can_be_trained,
+    check_reports,
 )

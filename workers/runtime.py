@@ -15,6 +15,7 @@ from store.jobs import Jobs
 from store.keys import Keys
 from store.locks import ModelLock
 from store.nights import Nights
+from topshelf.reports import Reports
 from topshelf.settings import Settings
 from workers.indexes import Indexes
 from workers.tracking import Runs
@@ -96,6 +97,15 @@ class Runtime:
     def checkpoints(self, job_id: str) -> Path:
         """The folder in which a job's training goes on after its worker died; removed when the job ends."""
         return self.settings.data_dir / "checkpoints" / file_name(job_id)
+
+    @cached_property
+    def reports(self) -> Reports:
+        return Reports(self.settings, "worker")
+
+    def close_reports(self, **_: object) -> None:
+        """Send what waits to be reported; for a process that leaves."""
+        if "reports" in self.__dict__:
+            self.reports.close()
 
     @cached_property
     def indexes(self) -> Indexes:

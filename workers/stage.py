@@ -16,6 +16,7 @@ from store.jobs import STAGES, FinalState, Job
 from topshelf.errors import JobCancelled, JobDelayed, StoreUnavailable, TopshelfError
 from workers.dispatch import Dispatcher
 from workers.outcome import Outcome
+from workers.reporting import report_job, set_aside
 from workers.runtime import Runtime
 from workers.task_events import tell_progress
 
@@ -125,6 +126,7 @@ def end_job(runtime: Runtime, job_id: str, state: FinalState, error: Exception |
         key = error.key if isinstance(error, TopshelfError) else "unexpected_error"
         said = runtime.settings.without_secrets(str(error))
         described = {"error_key": key, "error_message": said or type(error).__name__}
+        set_aside(error)
         if job.fence:
             runtime.generations.fail(job.model, str(job.fence), said)
     if "train" in STAGES[job.kind]:
@@ -133,6 +135,8 @@ def end_job(runtime: Runtime, job_id: str, state: FinalState, error: Exception |
         shutil.rmtree(runtime.checkpoints(job_id), ignore_errors=True)
     if runtime.jobs.finish(job_id, state, error=described):
         log.info("job %s: %s%s", job_id, state, f" ({said})" if error else "")
+        if error is not None and state == "failed":
+            report_job(runtime, job, error)
     runtime.lock.release(job.model, job_id)
 
 

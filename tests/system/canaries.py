@@ -75,7 +75,7 @@ class CanarySystem(System):
         login = base64.b64encode(f"topshelf:{password}".encode()).decode() if password else ""
         headers = {"Authorization": f"Basic {login}"} if login else {}
         address = f"http://127.0.0.1:{self.settings.flower_port}{path}"
-        return answer_of(urllib.request.Request(address, method=method, headers=headers))  # noqa: S310
+        return answer_of(urllib.request.Request(address, method=method, headers=headers))
 
     def tasks(self) -> list[dict[str, Any]]:
         """What Flower knows of tasks, in the order they came."""

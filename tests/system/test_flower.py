@@ -8,7 +8,6 @@ from urllib.parse import urlencode
 import pytest
 from flower.urls import handlers
 
-from store.jobs import Jobs
 from tests.system.canaries import CanarySystem
 from tests.system.running import wait_until
 

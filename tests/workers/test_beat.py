@@ -7,6 +7,7 @@ from redbeat import RedBeatScheduler, RedBeatSchedulerEntry
 
 from tests.workers.conftest import StartWorker, WorkerProcess, wait_until
 from topshelf.settings import Settings
+from workers.beat import ReportingBeat
 from workers.celery_app import TopshelfCelery, create_app
 from workers.runtime import Runtime
 
@@ -83,3 +84,9 @@ def test_after_a_restart_beat_has_the_schedules_of_the_file_and_no_other(
     assert (set(first), "0 3 * * *" in first["nightly"]) == ({"nightly", "nightly-weekly"}, True)
     second = nightly_entries(settings, after)
     assert (set(second), "15 4 * * *" in second["nightly"]) == ({"nightly", "nightly-hourly"}, True)
+
+
+def test_celery_starts_the_beat_that_reports(settings: Settings) -> None:
+    app = create_app(settings)
+    assert issubclass(app.Beat, ReportingBeat)
+    app.close()

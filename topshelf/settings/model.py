@@ -3,6 +3,7 @@
 import base64
 import binascii
 import os
+import re
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -81,10 +82,19 @@ class Settings(BaseModel):
     max_body_bytes: int = Field(1_000_000, ge=1_000, description="largest request body taken")
 
     sentry_dsn: SecretStr = Field(
-        SecretStr(""), description="where the reader reports errors and slow requests; nowhere where empty"
+        SecretStr(""),
+        description="where reader, workers and beat report what fails and how nights go; nowhere where empty",
     )
     sentry_environment: str = Field("production", description="environment of those reports")
+    sentry_refused_seconds: float = Field(
+        300,
+        ge=0,
+        description="refused requests are reported once in so long of a status, key and route; 0: never",
+    )
     slow_request_seconds: float = Field(1.0, gt=0, description="a request that takes longer is reported")
+    fault_users: bool = Field(
+        False, description="whether users whose id is a multiple of 666 fail, to watch such a report arrive"
+    )
     profile_every: int = Field(
         0, ge=0, description="one request in so many is profiled, at most 20 a second; 0: none"
     )
@@ -302,6 +312,14 @@ class Settings(BaseModel):
         if not readable_url(url.get_secret_value()):
             raise ValueError("the address cannot be read; write : / ? # @ in a password as %3A %2F …")
         return url
+
+    @field_validator("sentry_dsn")
+    @classmethod
+    def _dsn(cls, dsn: SecretStr) -> SecretStr:
+        text = dsn.get_secret_value()
+        if text and not re.fullmatch(r"https?://[^@/]+@[^@/]+/(.*/)?\d+", text):
+            raise ValueError("a DSN is wanted, as in https://key@host/1")
+        return dsn
 
     @field_validator("task_limit_seconds")
     @classmethod

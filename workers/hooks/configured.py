@@ -3,12 +3,13 @@
 from collections.abc import Callable, Iterable
 
 from workers.hooks.hook import RunHook
+from workers.hooks.sentry import sentry_hooks
 from workers.hooks.webhook import webhooks
 from workers.runtime import Runtime
 
 Factory = Callable[[Runtime], Iterable[RunHook]]
 
-FACTORIES: tuple[Factory, ...] = (webhooks,)
+FACTORIES: tuple[Factory, ...] = (webhooks, sentry_hooks)
 
 
 def hooks_of(runtime: Runtime) -> list[RunHook]:
