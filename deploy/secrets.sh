@@ -38,6 +38,6 @@ for role in durable serving; do
 done
 
 # Empty means: nowhere.
-for name in sentry_dsn neptune_token webhook_urls; do
+for name in sentry_dsn neptune_token; do
     keep "$name" ""
 done
