@@ -24,7 +24,7 @@ def log_context(**fields: str) -> Iterator[None]:
 
     A thread that the block starts has them where it runs in a copy of the block's context.
     """
-    token = _context.set(_context.get() | {name: text for name, text in fields.items() if text})
+    token = _context.set({**_context.get(), **{name: text for name, text in fields.items() if text}})
     try:
         yield
     finally:

@@ -11,6 +11,7 @@ from typing import Any
 from celery import Celery, signals
 
 from store.dispatch import broker_options
+from store.keys import Keys
 from topshelf.settings import Settings
 from workers import exposition, task_logs, transport
 from workers.dispatch import SYNC_TASK, Dispatcher
@@ -120,6 +121,6 @@ def _configuration(settings: Settings) -> dict[str, Any]:
         "beat_schedule": beat_schedule(settings),
         "redbeat_redis_url": durable_url,
         "redbeat_redis_options": {"socket_timeout": 30, "socket_connect_timeout": 5},
-        "redbeat_key_prefix": f"{settings.key_prefix}redbeat:",
+        "redbeat_key_prefix": Keys(settings.key_prefix).redbeat,
         "redbeat_lock_timeout": 25,
     }

@@ -1,4 +1,4 @@
-"""A worker's ``/metrics``: the main process answers, with the figures of all processes of its pool added up."""
+"""A worker's ``/metrics``: its main process answers, for all processes of its pool."""
 
 import logging
 import os

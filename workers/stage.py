@@ -142,9 +142,7 @@ def kept_alive(runtime: Runtime, job: Job, beat: Callable[[], object] | None = N
             except StoreUnavailable:
                 log.warning("job %s: its lease could not be renewed", job.id)
 
-    thread = threading.Thread(
-        target=copy_context().run, args=(renew,), name=f"lease-{job.id}", daemon=True
-    )
+    thread = threading.Thread(target=copy_context().run, args=(renew,), name=f"lease-{job.id}", daemon=True)
     thread.start()
     try:
         yield
