@@ -17,6 +17,7 @@ from api.profiling import ProfiledRequests, Profiles, ShortCut, check_profiling
 from api.reader import Reader
 from api.release import release
 from api.routes import events, health, items, jobs, models, profiles, reco, session, users
+from api.tracing import TracedRequests
 from topshelf.settings import Settings
 
 DESCRIPTION = """
@@ -37,7 +38,7 @@ class Application(FastAPI):
         self.state.reader = reader
         self.state.tokens = tokens
         self.state.profiles = kept
-        hot_route = HotRoute(super().__call__, reader, tokens)
+        hot_route = HotRoute(TracedRequests(super().__call__), reader, tokens)
         profiled = ProfiledRequests(hot_route, hot_route.begin, tokens, kept, settings.profile_every)
         # Where there is no profiler, nobody stands in the way.
         self._front: ASGIApp = profiled if kept.installed else hot_route

@@ -13,6 +13,7 @@ from api.profiling import check_profiling
 from api.protocol import ReaderProtocol
 from api.reports import Reports
 from topshelf.errors import ServiceError
+from topshelf.logs import logging_config
 from topshelf.settings import Settings
 
 STOP_SECONDS = 10
@@ -46,6 +47,7 @@ def run(settings: Settings) -> None:
         loop="uvloop",
         http=ReaderProtocol,
         lifespan="on",
+        log_config=logging_config(settings, "api"),
         log_level=settings.log_level.lower(),
         access_log=False,
         proxy_headers=False,

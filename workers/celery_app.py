@@ -8,11 +8,12 @@ above the longest task, so that no running task is delivered twice.
 from collections.abc import Callable
 from typing import Any
 
-from celery import Celery
+from celery import Celery, signals
 
 from store.dispatch import broker_options
+from store.keys import Keys
 from topshelf.settings import Settings
-from workers import transport
+from workers import exposition, task_logs, transport
 from workers.dispatch import SYNC_TASK, Dispatcher
 from workers.observing import TaskCall, observed
 from workers.runtime import Runtime
@@ -49,9 +50,19 @@ class TopshelfCelery(Celery):  # type: ignore[misc]  # celery has no types
     """A Celery app that knows its settings, and is rebuilt from them in a spawned child."""
 
     settings: Settings
+    runtime: Runtime
 
     def __reduce__(self) -> tuple[Callable[[Settings], "TopshelfCelery"], tuple[Settings]]:
-        return create_app, (self.settings,)
+        return service_app, (self.settings,)
+
+
+def service_app(settings: Settings) -> TopshelfCelery:
+    """The app in a process that runs it, a service or a child of one: the log and the figures are its own."""
+    app = create_app(settings)
+    task_logs.install(app, app.runtime)
+    if settings.metrics_port:
+        signals.worker_init.connect(lambda **_: exposition.answer(settings), weak=False)
+    return app
 
 
 def create_app(settings: Settings) -> TopshelfCelery:
@@ -60,7 +71,7 @@ def create_app(settings: Settings) -> TopshelfCelery:
     app = TopshelfCelery("topshelf")
     app.settings = settings
     app.conf.update(_configuration(settings))
-    runtime = Runtime(settings)
+    runtime = app.runtime = Runtime(settings)
     dispatcher = Dispatcher(app)
     for name, task in TASKS.items():
         app.task(_bind(name, task, runtime, dispatcher), name=name, shared=False)
@@ -110,6 +121,6 @@ def _configuration(settings: Settings) -> dict[str, Any]:
         "beat_schedule": beat_schedule(settings),
         "redbeat_redis_url": durable_url,
         "redbeat_redis_options": {"socket_timeout": 30, "socket_connect_timeout": 5},
-        "redbeat_key_prefix": f"{settings.key_prefix}redbeat:",
+        "redbeat_key_prefix": Keys(settings.key_prefix).redbeat,
         "redbeat_lock_timeout": 25,
     }

@@ -21,7 +21,13 @@ class TaskCall(NamedTuple):
 
 Observer = Callable[[Runtime, TaskCall], AbstractContextManager[None]]
 
-OBSERVERS: tuple[Observer, ...] = ()
+
+def counted(runtime: Runtime, call: TaskCall) -> AbstractContextManager[None]:
+    """Counts and times a task."""
+    return runtime.metrics.task(call.task)
+
+
+OBSERVERS: tuple[Observer, ...] = (counted,)
 """The first is the outermost."""
 
 

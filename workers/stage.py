@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import copy_context
 from dataclasses import dataclass, field
 
 from store.jobs import STAGES, FinalState, Job
@@ -120,6 +121,7 @@ def end_job(runtime: Runtime, job_id: str, state: FinalState, error: Exception |
         shutil.rmtree(runtime.checkpoints(job_id), ignore_errors=True)
     if runtime.jobs.finish(job_id, state, error=described):
         log.info("job %s: %s%s", job_id, state, f" ({error})" if error else "")
+        runtime.metrics.job_ended(job.kind, job.model, state, described["error_key"] if described else "")
     runtime.lock.release(job.model, job_id)
 
 
@@ -140,7 +142,7 @@ def kept_alive(runtime: Runtime, job: Job, beat: Callable[[], object] | None = N
             except StoreUnavailable:
                 log.warning("job %s: its lease could not be renewed", job.id)
 
-    thread = threading.Thread(target=renew, name=f"lease-{job.id}", daemon=True)
+    thread = threading.Thread(target=copy_context().run, args=(renew,), name=f"lease-{job.id}", daemon=True)
     thread.start()
     try:
         yield

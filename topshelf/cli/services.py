@@ -52,7 +52,10 @@ def worker(
     """Run a Celery worker."""
     taken = tuple(queue.strip() for queue in queues.split(",")) if queues else None
     settings = Settings.from_environment(queues=taken)
-    _celery(settings, "worker", "--queues", ",".join(settings.queues), "--loglevel", settings.log_level)
+    from workers.exposition import prepare
+
+    arguments = ("worker", "--queues", ",".join(settings.queues), "--loglevel", settings.log_level)
+    _celery(settings, *arguments, **prepare(settings))
 
 
 @app.command(rich_help_panel=PANEL)
@@ -123,8 +126,9 @@ def wait_for_interrupt() -> None:
 
 def _celery(settings: Settings, *arguments: str, **environ: str) -> None:
     """Become Celery's own command, on the settings given; secrets go by the environment, not by argv."""
+    quiet = ["--quiet"] if settings.log_format == "json" else []  # its banner is no JSON
     os.execve(  # noqa: S606 -- argv is ours
         sys.executable,
-        [sys.executable, "-m", "celery", "--app", "workers.app", *arguments],
+        [sys.executable, "-m", "celery", "--app", "workers.app", *quiet, *arguments],
         process_environment() | settings.to_environment() | environ,
     )

@@ -40,6 +40,9 @@ class Settings(BaseModel):
         Path(".cache/topshelf"), description="catalogues and neighbour artifacts a reader maps"
     )
     log_level: str = Field("INFO", description="level of every log")
+    log_format: Literal["text", "json"] = Field(
+        "text", description="lines of text, or one JSON object a line with time, level, trace, job and model"
+    )
 
     redis_port: Port = Field(
         6390, description="port of the embedded Redis, where no URL names another server"
@@ -66,6 +69,12 @@ class Settings(BaseModel):
     flower_password: SecretStr = Field(
         SecretStr(""), description="password of Flower; made up by `up` where empty"
     )
+
+    metrics_host: str = Field("127.0.0.1", description="address worker and exporter bind /metrics to")
+    metrics_port: int = Field(
+        0, ge=0, le=65535, description="port of a worker's /metrics; 0: none, but 9541 under `up`"
+    )
+    exporter_port: Port = Field(9540, description="port of the exporter's /metrics")
 
     tokens_read: Tokens = Field((), description="bearer tokens that may read recommendations")
     tokens_events: Tokens = Field((), description="bearer tokens that may also send events")
@@ -283,12 +292,19 @@ class Settings(BaseModel):
 
     def without_secrets(self, text: str, *more: str) -> str:
         """``text`` with every secret of these settings, and ``more``, blotted out."""
-        values = [getattr(self, name) for name in type(self).model_fields]
-        flat = [part for value in values for part in (value if isinstance(value, tuple) else (value,))]
-        secrets = {part.get_secret_value() for part in flat if isinstance(part, SecretStr)} | set(more)
-        for secret in sorted(secrets - {""}, key=len, reverse=True):
+        secrets = sorted({*self._secrets, *more} - {""}, key=len, reverse=True) if more else self._secrets
+        for secret in secrets:
             text = text.replace(secret, "**********")
         return text
+
+    @cached_property
+    def _secrets(self) -> list[str]:
+        """Every secret of these settings, the longest first; of a URL with a password, that too."""
+        values = [getattr(self, name) for name in type(self).model_fields]
+        flat = [part for value in values for part in (value if isinstance(value, tuple) else (value,))]
+        texts = [part.get_secret_value() for part in flat if isinstance(part, SecretStr)]
+        secrets = {secret for text in texts for secret in _secrets_of(text)}
+        return sorted(secrets - {""}, key=len, reverse=True)
 
     @property
     def embedded_redis(self) -> bool:
@@ -300,6 +316,15 @@ class Settings(BaseModel):
     def threads_per_process(self) -> int:
         """Threads each worker process may use: the setting, or an equal share of the cores."""
         return self.threads or max(1, (os.cpu_count() or 1) // self.worker_processes)
+
+
+def _secrets_of(text: str) -> set[str]:
+    """A secret and the password or key within it; nothing of an address that anybody may see."""
+    _, is_url, rest = text.partition("://")
+    login, has_login, _ = rest.rpartition("@")
+    if not is_url:
+        return {text}
+    return {text, login.partition(":")[2] or login} if has_login else set()
 
 
 def embedded_url(port: int | str) -> str:
