@@ -19,7 +19,11 @@ from tests.deploy.composed import ROOT, Service, image_environment, image_files
 from topshelf.settings import process_environment
 
 POLL_SECONDS = 0.1
-PORTS = {"TOPSHELF_API_PORT": 8000, "TOPSHELF_FLOWER_PORT": 5555}
+PORTS = {
+    "TOPSHELF_API_PORT": 8000,
+    "TOPSHELF_FLOWER_PORT": 5555,
+    "TOPSHELF_EXPORTER_PORT": 9540,
+}
 PROGRAMS = {
     "python": [sys.executable],
     "topshelf": [sys.executable, "-m", "topshelf"],
@@ -110,7 +114,7 @@ class Containerless:
     def check_health(self) -> subprocess.CompletedProcess[str]:
         """Run the health check once."""
         kind, *words = self._service["healthcheck"]["test"]
-        argv = self._argv(words) if kind == "CMD" else ["sh", "-c", self._local(words[0])]
+        argv = self._argv(words) if kind == "CMD" else ["sh", "-c", self.local(words[0])]
         return subprocess.run(
             argv, env=self._environ, cwd=self._scratch, capture_output=True, text=True, timeout=60, check=False
         )
@@ -141,13 +145,17 @@ class Containerless:
         return self.log.read_text(errors="replace")
 
     def _mount(self, secrets: Path) -> None:
-        for folder in ("home", "tmp", "secrets"):
+        for folder in ("home", "secrets"):
             (self._scratch / folder).mkdir(parents=True)
         (self._scratch / "home").chmod(0o555)
         originals = {
             f"/run/secrets/{secret}": secrets / secret for secret in self._service.get("secrets", ())
         } | image_files(self._service)
-        places = {"/run/secrets": "secrets", "/tmp": "tmp"}  # noqa: S108
+        places = {"/run/secrets": "secrets"}
+        for place in self._service["tmpfs"]:
+            target = place.partition(":")[0]
+            places[target] = Path(target).name
+            (self._scratch / places[target]).mkdir()
         for volume in self._service.get("volumes", ()):
             source, target, *_ = volume.split(":")
             places[target] = Path(target).name
@@ -159,15 +167,15 @@ class Containerless:
         for target, folder in places.items():
             self._replaced[rf"(?<![\w.]){re.escape(target)}(?![\w-])"] = str(self._scratch / folder)
         for target, original in originals.items():
-            copy = Path(self._local(target))
+            copy = Path(self.local(target))
             copy.parent.mkdir(parents=True, exist_ok=True)
-            copy.write_text(self._local(original.read_text()))
+            copy.write_text(self.local(original.read_text()))
 
     def _environment(self) -> dict[str, str]:
         given = image_environment(self._service) | self._service.get("environment", {})
         given.pop("PATH", None)
         given.pop("PYTHONPATH", None)
-        local = {name: self._local(str(value)) for name, value in given.items()}
+        local = {name: self.local(str(value)) for name, value in given.items()}
         ports = {name: str(self.ports[port]) for name, port in PORTS.items() if port in self.ports}
         inherited = process_environment()
         inherited.pop("PYTHONPATH", None)
@@ -176,10 +184,10 @@ class Containerless:
 
     def _argv(self, command: list[str] | str) -> list[str]:
         words = shlex.split(command) if isinstance(command, str) else command
-        program, *arguments = [self._local(word) for word in words]
+        program, *arguments = [self.local(word) for word in words]
         return [*PROGRAMS.get(program, [program]), *arguments]
 
-    def _local(self, text: str) -> str:
+    def local(self, text: str) -> str:
         """``text`` with everything replaced in one pass, so that nothing is replaced twice."""
         others = list(self._replaced.values())
         pattern = "|".join(f"({one})" for one in self._replaced)
@@ -189,6 +197,6 @@ class Containerless:
 def _container_ports(service: Service) -> list[int]:
     published = [int(port.rsplit(":", 1)[1]) for port in service.get("ports", ())]
     dockerfile = service.get("build", {}).get("dockerfile", "")
-    exposed = re.findall(r"^EXPOSE (\d+)", (ROOT / dockerfile).read_text(), re.MULTILINE) if dockerfile else []
+    exposed = re.findall(r"^EXPOSE (.+)$", (ROOT / dockerfile).read_text(), re.MULTILINE) if dockerfile else []
     redis = [6379] if str(service.get("image", "")).startswith("redis:") else []
-    return sorted({*published, *map(int, exposed), *redis})
+    return sorted({*published, *(int(port) for line in exposed for port in line.split()), *redis})
