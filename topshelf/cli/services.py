@@ -21,7 +21,7 @@ TASK_COLUMNS = "name,state,args,kwargs,result,started,runtime,worker,uuid"
 
 @app.command(rich_help_panel=PANEL)
 def up() -> None:
-    """Run everything on this machine: Redis, a worker, beat, Flower and the reader; Ctrl-C stops all.
+    """Run everything on this machine: Redis, a worker, beat, Flower, exporter and reader; Ctrl-C stops all.
 
     A Redis is started here unless TOPSHELF_SERVING_URL or TOPSHELF_DURABLE_URL name one.
     """
