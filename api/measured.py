@@ -4,8 +4,11 @@ import time
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.list_headers import SOURCE
 from api.reader import Reader
 from api.route_names import route_of
+
+UNKNOWN = "unknown"
 
 
 class MeasuredRequests:
@@ -20,13 +23,14 @@ class MeasuredRequests:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        status = 500
+        status, source = 500, ""
         started = time.perf_counter()
 
         async def note_status(message: Message) -> None:
-            nonlocal status
+            nonlocal status, source
             if message["type"] == "http.response.start":
                 status = message["status"]
+                source = next((value for name, value in message["headers"] if name == SOURCE), b"").decode()
             await send(message)
 
         try:
@@ -34,8 +38,15 @@ class MeasuredRequests:
         finally:
             route = getattr(scope.get("route"), "path", "none")
             seconds = time.perf_counter() - started
-            self._reader.metrics.request(_method(scope), route, status, seconds)
+            self._reader.metrics.request(
+                _method(scope), route, status, seconds, model=self._model(scope), source=source
+            )
             self._reader.took(f"{_method(scope)} {route_of(scope)}", seconds, {})
+
+    def _model(self, scope: Scope) -> str:
+        """The model a request is about; anybody may ask for one that there is not."""
+        name: str = scope.get("path_params", {}).get("model_name", "")
+        return name if not name or name in self._reader.live.snapshot.models else UNKNOWN
 
 
 def _method(scope: Scope) -> str:

@@ -15,8 +15,23 @@ from api.reports import Reports
 from topshelf.errors import ServiceError
 from topshelf.logs import logging_config
 from topshelf.settings import Settings
+from topshelf.settings.checks import Check
 
 STOP_SECONDS = 10
+
+
+def check_reports(settings: Settings) -> None:
+    """See that reports can be sent.
+
+    Raises:
+        SettingsError: the DSN is none, or sentry-sdk is not installed.
+    """
+    Reports(settings).close()
+
+
+INSTALLATION_CHECKS: tuple[Check, ...] = (check_profiling, check_reports)
+"""What a reader asks of the settings and of what is installed beside it."""
+CHECKS: tuple[Check, ...] = (Tokens, *INSTALLATION_CHECKS)
 
 
 def app_from_environment() -> FastAPI:
@@ -36,9 +51,8 @@ def run(settings: Settings) -> None:
         ServiceError: the reader did not start; its log says why.
     """
     # Of several processes each would fail, and be started again for ever.
-    Tokens(settings)
-    check_profiling(settings)
-    Reports(settings).close()
+    for check in CHECKS:
+        check(settings)
     config = uvicorn.Config(
         partial(create_app, settings),
         factory=True,

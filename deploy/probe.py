@@ -36,13 +36,11 @@ def worker(settings: Settings) -> bool:
 
 def beat(settings: Settings) -> bool:
     """The scheduler's lock is held; beat renews it with every turn and it expires half a minute after."""
-    from redbeat.schedulers import RedBeatConfig  # noqa: PLC0415
-
     from store.connection import connect  # noqa: PLC0415
     from workers.celery_app import create_app  # noqa: PLC0415
 
     with connect(settings.durable_url.get_secret_value(), timeout_seconds=ANSWER_SECONDS) as client:
-        return bool(client.exists(RedBeatConfig(create_app(settings)).lock_key))
+        return bool(client.exists(create_app(settings).redbeat_conf.lock_key))
 
 
 PROBES: dict[str, Callable[[Settings], bool]] = {

@@ -6,18 +6,23 @@ above the longest task, so that no running task is delivered twice.
 """
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 from celery import Celery, signals
+from celery.exceptions import Ignore
 
 from store.dispatch import broker_options
 from store.keys import Keys
+from topshelf.errors import JobError
 from topshelf.settings import Settings
 from workers import exposition, task_logs, transport
 from workers.dispatch import SYNC_TASK, Dispatcher
 from workers.observing import TaskCall, observed
+from workers.outcome import DONE, Outcome
 from workers.runtime import Runtime
 from workers.schedule import beat_schedule
+from workers.task_events import tell_failure
 from workers.tasks.delta import start_deltas
 from workers.tasks.drain import drain_events
 from workers.tasks.evaluate import evaluate
@@ -29,7 +34,7 @@ from workers.tasks.reconcile import reconcile
 from workers.tasks.synchronise import sync_runs
 from workers.tasks.train import train
 
-Task = Callable[..., None]
+Task = Callable[..., Outcome | None]
 
 TASKS: dict[str, Task] = {
     "topshelf.pipeline": pipeline,
@@ -51,6 +56,13 @@ class TopshelfCelery(Celery):  # type: ignore[misc]  # celery has no types
 
     settings: Settings
     runtime: Runtime
+
+    @cached_property
+    def redbeat_conf(self) -> Any:
+        """RedBeat's configuration; its URL stays out of ``conf``, which a worker tells whoever asks it."""
+        from workers.redbeat_config import BeatConfig  # noqa: PLC0415 -- for beat alone
+
+        return BeatConfig(self)
 
     def __reduce__(self) -> tuple[Callable[[Settings], "TopshelfCelery"], tuple[Settings]]:
         return service_app, (self.settings,)
@@ -79,9 +91,20 @@ def create_app(settings: Settings) -> TopshelfCelery:
 
 
 def _bind(name: str, task: Task, runtime: Runtime, dispatcher: Dispatcher) -> Task:
-    def call(*ids: Any) -> None:
-        with observed(runtime, TaskCall(name, ids)):
-            task(runtime, dispatcher, *ids)
+    def call(*ids: Any) -> Outcome:
+        try:
+            with observed(runtime, TaskCall(name, ids)):
+                outcome = task(runtime, dispatcher, *ids) or DONE
+        except Exception as error:
+            said = runtime.settings.without_secrets(str(error))
+            if said == str(error):
+                raise
+            raise JobError(f"{type(error).__name__}: {said}") from None
+        if outcome.failed:
+            sentence = runtime.settings.without_secrets(outcome.sentence)
+            tell_failure(sentence)
+            raise Ignore(sentence)
+        return outcome
 
     call.__doc__ = task.__doc__
     call.__module__ = task.__module__
@@ -119,7 +142,6 @@ def _configuration(settings: Settings) -> dict[str, Any]:
         "beat_scheduler": "redbeat.RedBeatScheduler",
         "beat_max_loop_interval": 5,
         "beat_schedule": beat_schedule(settings),
-        "redbeat_redis_url": durable_url,
         "redbeat_redis_options": {"socket_timeout": 30, "socket_connect_timeout": 5},
         "redbeat_key_prefix": Keys(settings.key_prefix).redbeat,
         "redbeat_lock_timeout": 25,

@@ -1,7 +1,7 @@
 """What may be set, what it is where nothing is said, and what is wrong with what is given."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -20,7 +20,9 @@ from pydantic import (
 
 from topshelf.errors import SettingsError
 from topshelf.settings import environment
+from topshelf.settings.checks import Check, faults_of
 from topshelf.settings.environment import Names, Tokens
+from topshelf.settings.secrets import blotted, readable_url, secrets_of
 
 QUEUES = ("gpu", "cpu", "io")
 TRACKERS = ("mlflow", "neptune")
@@ -238,6 +240,15 @@ class Settings(BaseModel):
             raise ValueError(f"no tracker is named {', '.join(strange)}; there are {', '.join(TRACKERS)}")
         return trackers
 
+    @field_validator("flower_user", "flower_password")
+    @classmethod
+    def _goes_by_basic_auth(cls, given: str | SecretStr, info: ValidationInfo) -> str | SecretStr:
+        text = given if isinstance(given, str) else given.get_secret_value()
+        barred = "," if info.field_name == "flower_password" else ",:"
+        if not text.isascii() or not text.isprintable() or set(text) & set(barred):
+            raise ValueError(f"only printable ASCII is taken, and no {' or '.join(barred)}")
+        return given
+
     @field_validator("neptune_url")
     @classmethod
     def _http_url(cls, url: str) -> str:
@@ -252,6 +263,13 @@ class Settings(BaseModel):
             raise ValueError("a Redis URL is wanted: redis://, rediss:// or unix://")
         return url
 
+    @field_validator("serving_url", "durable_url", "sentry_dsn", "mlflow_uri")
+    @classmethod
+    def _readable_url(cls, url: SecretStr) -> SecretStr:
+        if not readable_url(url.get_secret_value()):
+            raise ValueError("the address cannot be read; write : / ? # @ in a password as %3A %2F …")
+        return url
+
     @field_validator("task_limit_seconds")
     @classmethod
     def _not_below_lease(cls, seconds: int, info: ValidationInfo) -> int:
@@ -260,28 +278,41 @@ class Settings(BaseModel):
         return seconds
 
     @classmethod
-    def from_environment(cls, environ: Mapping[str, str] | None = None, **overrides: Any) -> Self:
+    def from_environment(
+        cls, environ: Mapping[str, str] | None = None, *, checks: Sequence[Check] = (), **overrides: Any
+    ) -> Self:
         """Read the settings from ``environ`` (the process's own by default).
 
-        ``overrides`` are field values that win over the environment; None leaves a field alone.
+        ``checks`` are what a service asks of them beside that; where some settings are unusable they see the
+        others. ``overrides`` are field values that win over the environment; None leaves a field alone.
 
         Raises:
             SettingsError: naming every fault at once, a misspelt variable with the nearest right one.
         """
         raw, faults = environment.read(cls.model_fields, environ)
         raw.update({name: value for name, value in overrides.items() if value is not None})
-        try:
-            settings = cls(**raw)
-        except ValidationError as error:
-            faults += [
-                environment.fault(problem["loc"], problem["msg"])
-                for problem in error.errors(include_input=False)
-            ]
-        if faults:
+        settings, unusable = cls._of_what_is_usable(raw)
+        if faults := [*faults, *unusable, *faults_of(settings, checks)]:
             raise SettingsError(
                 "the settings are not usable:\n" + "\n".join(f"  {fault}" for fault in faults)
             )
         return settings
+
+    @classmethod
+    def _of_what_is_usable(cls, raw: Mapping[str, Any]) -> tuple[Self, list[str]]:
+        """Settings without those that are not usable, and what is wrong with these."""
+        faults: list[str] = []
+        given = dict(raw)
+        while given:
+            try:
+                return cls(**given), faults
+            except ValidationError as error:
+                problems = error.errors(include_input=False)
+            faults += [environment.fault(problem["loc"], problem["msg"]) for problem in problems]
+            bad = {problem["loc"][:1] for problem in problems}
+            usable = {name: value for name, value in given.items() if (name,) not in bad}
+            given = usable if len(usable) < len(given) else {}
+        return cls(), faults
 
     def to_environment(self) -> dict[str, str]:
         """The variables that make a child process read these very settings (secrets in the clear)."""
@@ -291,20 +322,9 @@ class Settings(BaseModel):
         }
 
     def without_secrets(self, text: str, *more: str) -> str:
-        """``text`` with every secret of these settings, and ``more``, blotted out."""
-        secrets = sorted({*self._secrets, *more} - {""}, key=len, reverse=True) if more else self._secrets
-        for secret in secrets:
-            text = text.replace(secret, "**********")
-        return text
-
-    @cached_property
-    def _secrets(self) -> list[str]:
-        """Every secret of these settings, the longest first; of a URL with a password, that too."""
-        values = [getattr(self, name) for name in type(self).model_fields]
-        flat = [part for value in values for part in (value if isinstance(value, tuple) else (value,))]
-        texts = [part.get_secret_value() for part in flat if isinstance(part, SecretStr)]
-        secrets = {secret for text in texts for secret in _secrets_of(text)}
-        return sorted(secrets - {""}, key=len, reverse=True)
+        """``text`` with every secret of these settings, those within a URL too, and ``more``, blotted out."""
+        known = secrets_of(tuple(getattr(self, name) for name in type(self).model_fields))
+        return blotted(blotted(text, sorted(set(more) - {""}, key=len, reverse=True)), known)
 
     @property
     def embedded_redis(self) -> bool:
@@ -316,15 +336,6 @@ class Settings(BaseModel):
     def threads_per_process(self) -> int:
         """Threads each worker process may use: the setting, or an equal share of the cores."""
         return self.threads or max(1, (os.cpu_count() or 1) // self.worker_processes)
-
-
-def _secrets_of(text: str) -> set[str]:
-    """A secret and the password or key within it; nothing of an address that anybody may see."""
-    _, is_url, rest = text.partition("://")
-    login, has_login, _ = rest.rpartition("@")
-    if not is_url:
-        return {text}
-    return {text, login.partition(":")[2] or login} if has_login else set()
 
 
 def embedded_url(port: int | str) -> str:

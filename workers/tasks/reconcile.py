@@ -10,15 +10,17 @@ import logging
 from store.jobs import Job
 from topshelf.errors import GenerationNotFound, JobCancelled, JobFailed
 from workers.dispatch import Dispatcher
+from workers.outcome import Outcome
 from workers.runtime import Runtime
 from workers.stage import MAX_ATTEMPTS, end_job, go_on, lock_seconds
 
 log = logging.getLogger(__name__)
 
 
-def reconcile(runtime: Runtime, dispatch: Dispatcher) -> None:
+def reconcile(runtime: Runtime, dispatch: Dispatcher) -> Outcome:
     """Look after every job that is not over, then after every model's old generations."""
-    for job in runtime.jobs.active():
+    active = runtime.jobs.active()
+    for job in active:
         runtime.lock.renew(job.model, job.id, lock_seconds(runtime))
         if runtime.jobs.is_stalled(job):
             _mend(runtime, dispatch, job)
@@ -27,6 +29,7 @@ def reconcile(runtime: Runtime, dispatch: Dispatcher) -> None:
         elif job.state == "running" and job.stage == "precompute" and job.generation:
             _mend_chunks(runtime, dispatch, job)
     runtime.sweep()
+    return Outcome(f"{len(active)} jobs under way")
 
 
 def _mend(runtime: Runtime, dispatch: Dispatcher, job: Job) -> None:

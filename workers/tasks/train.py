@@ -9,6 +9,7 @@ from store.jobs import Job
 from workers.admission import admit
 from workers.code_version import code_version
 from workers.dispatch import Dispatcher
+from workers.outcome import Outcome
 from workers.runtime import Runtime
 from workers.stage import Stage, run_stage
 from workers.tracking import SERIES_METRICS, RunInfo
@@ -17,15 +18,16 @@ from workers.tracking.fields import GENERAL_TRAIN_TIME
 K = 10
 
 
-def train(runtime: Runtime, dispatch: Dispatcher, job_id: str) -> None:
+def train(runtime: Runtime, dispatch: Dispatcher, job_id: str) -> Outcome:
     """Fit and measure a job's candidate; its metrics go into the job's record, all of it into the run's file.
 
     A trial is measured on a validation part of what the others train on.
 
     The configuration to refit with, epochs chosen, goes into the record too: ``evaluate`` runs elsewhere.
     """
-    run_stage(runtime, dispatch, job_id, "train", _train)
+    outcome = run_stage(runtime, dispatch, job_id, "train", _train)
     dispatch.sync_runs()
+    return outcome
 
 
 def _train(stage: Stage) -> bool:
@@ -68,6 +70,7 @@ def _train(stage: Stage) -> bool:
             "evaluation": evaluation.details(),
         },
     )
+    stage.said = f"NDCG@{K} {evaluation.metrics[f'NDCG@{K}']:.4f} on {job.dataset}"
     return True
 
 

@@ -123,12 +123,12 @@ def test_a_silent_server_is_down_and_the_other_is_told_of(redis_url: str, keys: 
 def test_a_scrape_is_answered_while_redis_is_away_and_when_it_is_back(
     tmp_path: Path, redis_binary: Path | None, keys: Keys
 ) -> None:
-    server = EmbeddedRedis(tmp_path, server=redis_binary)
+    server = EmbeddedRedis(tmp_path, free_port(), server=redis_binary)
     settings = settings_of(server.url, keys).model_copy(update={"exporter_port": free_port()})
 
     def scraped() -> str:
         url = f"http://127.0.0.1:{settings.exporter_port}/metrics"
-        with urllib.request.urlopen(url, timeout=30) as answer:  # noqa: S310 -- our own address
+        with urllib.request.urlopen(url, timeout=30) as answer:
             return str(answer.read().decode())
 
     with server, exporter(settings):
