@@ -1,4 +1,4 @@
-"""Health of a container: ``python probe.py api|worker|beat|flower|exporter`` exits 0 where that service works."""
+"""Health of a container: ``python probe.py api|worker|beat|flower|exporter`` exits 0 where that works."""
 
 import socket
 import sys

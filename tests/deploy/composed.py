@@ -52,7 +52,8 @@ def image_files(service: Service) -> dict[str, Path]:
 def _last_stage(service: Service) -> str:
     if "build" not in service:
         return ""
-    return (ROOT / service["build"]["dockerfile"]).read_text().rpartition("\nFROM ")[2]
+    text: str = (ROOT / service["build"]["dockerfile"]).read_text()
+    return text.rpartition("\nFROM ")[2]
 
 
 def _interpolated(text: str, environ: Mapping[str, str]) -> str:

@@ -55,18 +55,30 @@ def composed_redis(
 
 
 @pytest.fixture
-def launch(tmp_path: Path, secrets_folder: Path) -> Iterator[Launch]:
-    """Starts a service of the compose file, confined where the kernel lets us; it is ended with the test."""
+def prepare(tmp_path: Path, secrets_folder: Path) -> Iterator[Launch]:
+    """Makes a service of the compose file ready to start; it is ended with the test."""
     with ExitStack() as stack:
 
-        def start(
+        def ready(
             name: str, replaced: Mapping[str, str] | None = None, environ: Mapping[str, str] | None = None
         ) -> Containerless:
-            service = Containerless(
-                name, services()[name], tmp_path / name, secrets_folder, replaced or {}, environ
-            )
+            scratch = tmp_path / name
+            service = Containerless(name, services()[name], scratch, secrets_folder, replaced or {}, environ)
             stack.callback(service.end)
-            service.start(behind=confined(tmp_path / name))
             return service
 
-        yield start
+        yield ready
+
+
+@pytest.fixture
+def launch(prepare: Launch, tmp_path: Path) -> Launch:
+    """Starts a service of the compose file, confined where the kernel lets us."""
+
+    def start(
+        name: str, replaced: Mapping[str, str] | None = None, environ: Mapping[str, str] | None = None
+    ) -> Containerless:
+        service = prepare(name, replaced, environ)
+        service.start(behind=confined(tmp_path / name))
+        return service
+
+    return start

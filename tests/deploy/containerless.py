@@ -5,7 +5,6 @@ terms of this machine. Where the kernel lets us, its root file system is read-on
 """
 
 import re
-import shlex
 import shutil
 import signal
 import subprocess
@@ -30,6 +29,9 @@ PROGRAMS = {
     "mlflow": [sys.executable, "-m", "mlflow"],
 }
 
+ENTRYPOINTS = {"prom/prometheus": ["prometheus"]}
+"""What an image of somebody else runs where the command is only options."""
+
 # All that is mounted turns read-only, the scratch folder aside; then every capability goes.
 CONFINE = """
 set -e
@@ -50,7 +52,18 @@ def confined(scratch: Path) -> list[str]:
     """What a command is put behind to be let write in ``scratch`` alone; empty where that cannot be had."""
     if shutil.which("unshare") is None or shutil.which("setpriv") is None:
         return []
-    prefix = ["unshare", "--user", "--map-root-user", "--mount", "--", "sh", "-c", CONFINE, "sh", str(scratch)]
+    prefix = [
+        "unshare",
+        "--user",
+        "--map-root-user",
+        "--mount",
+        "--",
+        "sh",
+        "-c",
+        CONFINE,
+        "sh",
+        str(scratch),
+    ]
     for words in (["unshare", "--mount", *prefix[4:]], prefix):
         tried = subprocess.run([*words, "true"], capture_output=True, check=False)
         if tried.returncode == 0:
@@ -116,7 +129,13 @@ class Containerless:
         kind, *words = self._service["healthcheck"]["test"]
         argv = self._argv(words) if kind == "CMD" else ["sh", "-c", self.local(words[0])]
         return subprocess.run(
-            argv, env=self._environ, cwd=self._scratch, capture_output=True, text=True, timeout=60, check=False
+            argv,
+            env=self._environ,
+            cwd=self._scratch,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
         )
 
     def stop(self) -> int:
@@ -154,16 +173,16 @@ class Containerless:
         places = {"/run/secrets": "secrets"}
         for place in self._service["tmpfs"]:
             target = place.partition(":")[0]
-            places[target] = Path(target).name
+            places[target] = target.strip("/").replace("/", "-")
             (self._scratch / places[target]).mkdir()
         for volume in self._service.get("volumes", ()):
             source, target, *_ = volume.split(":")
-            places[target] = Path(target).name
+            places[target] = target.strip("/").replace("/", "-")
             (self._scratch / places[target]).mkdir()
             if source.startswith("./"):
                 files = [path for path in (ROOT / source).rglob("*") if path.is_file()]
                 originals |= {f"{target}/{path.relative_to(ROOT / source)}": path for path in files}
-        places |= {target: Path(target).name for target in image_files(self._service)}
+        places |= {target: target.strip("/").replace("/", "-") for target in image_files(self._service)}
         for target, folder in places.items():
             self._replaced[rf"(?<![\w.]){re.escape(target)}(?![\w-])"] = str(self._scratch / folder)
         for target, original in originals.items():
@@ -182,9 +201,10 @@ class Containerless:
         places = {"HOME": str(self._scratch / "home"), "TMPDIR": str(self._scratch / "tmp")}
         return inherited | places | local | ports
 
-    def _argv(self, command: list[str] | str) -> list[str]:
-        words = shlex.split(command) if isinstance(command, str) else command
-        program, *arguments = [self.local(word) for word in words]
+    def _argv(self, command: list[str]) -> list[str]:
+        image = self._service["image"].partition(":")[0]
+        entrypoint = ENTRYPOINTS.get(image, []) if command[0].startswith("-") else []
+        program, *arguments = [*entrypoint, *(self.local(word) for word in command)]
         return [*PROGRAMS.get(program, [program]), *arguments]
 
     def local(self, text: str) -> str:
@@ -197,6 +217,8 @@ class Containerless:
 def _container_ports(service: Service) -> list[int]:
     published = [int(port.rsplit(":", 1)[1]) for port in service.get("ports", ())]
     dockerfile = service.get("build", {}).get("dockerfile", "")
-    exposed = re.findall(r"^EXPOSE (.+)$", (ROOT / dockerfile).read_text(), re.MULTILINE) if dockerfile else []
+    exposed = (
+        re.findall(r"^EXPOSE (.+)$", (ROOT / dockerfile).read_text(), re.MULTILINE) if dockerfile else []
+    )
     redis = [6379] if str(service.get("image", "")).startswith("redis:") else []
     return sorted({*published, *(int(port) for line in exposed for port in line.split()), *redis})

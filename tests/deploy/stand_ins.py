@@ -74,7 +74,7 @@ class NamedServer:
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
-            def do_GET(self) -> None:  # noqa: N802 -- the library's name
+            def do_GET(self) -> None:
                 body = json.dumps({"name": owner.name}).encode()
                 self.send_response(503 if self.path == "/health/ready" and not owner.ready else 200)
                 self.send_header("Content-Length", str(len(body)))

@@ -89,10 +89,10 @@ def test_the_small_set_starts_alone() -> None:
 
 
 def test_everything_else_has_one_profile() -> None:
-    assert PROFILES == {
+    assert {
         profile: {name for name, service in SERVICES.items() if service.get("profiles") == [profile]}
         for profile in PROFILES
-    }
+    } == PROFILES
     assert set().union(SMALL, *PROFILES.values()) == SERVICES.keys()
 
 

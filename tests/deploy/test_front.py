@@ -25,7 +25,9 @@ TIMEOUT_SECONDS = 20
 
 pytestmark = [
     pytest.mark.skipif(HAPROXY is None, reason="haproxy is not installed"),
-    pytest.mark.skipif(shutil.which("wget") is None, reason="wget, which the health check calls, is not here"),
+    pytest.mark.skipif(
+        shutil.which("wget") is None, reason="wget, which the health check calls, is not here"
+    ),
 ]
 
 
@@ -82,7 +84,10 @@ def front(launch: Launch) -> Iterator[Front]:
 def test_haproxy_accepts_the_configuration() -> None:
     assert HAPROXY is not None
     checked = subprocess.run(
-        [HAPROXY, "-c", "-f", ROOT / "deploy/haproxy/haproxy.cfg"], capture_output=True, text=True, check=False
+        [HAPROXY, "-c", "-f", ROOT / "deploy/haproxy/haproxy.cfg"],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert checked.returncode == 0, checked.stderr
     assert "warning" not in checked.stderr.lower()

@@ -88,7 +88,11 @@ def test_the_extras_of_an_image_exist(image: Path) -> None:
 
 
 def test_the_extras_that_the_compose_file_asks_for_exist() -> None:
-    asked = [service["build"].get("args", {}).get("EXTRAS", "") for service in services().values() if "build" in service]
+    asked = [
+        service["build"].get("args", {}).get("EXTRAS", "")
+        for service in services().values()
+        if "build" in service
+    ]
     assert {extra for wanted in asked for extra in wanted.split(",") if extra} <= extras().keys()
     assert services()["worker"]["build"]["args"]["EXTRAS"] == default_extras(WORKER)
 
@@ -101,7 +105,9 @@ def test_the_reader_has_neither_torch_nor_what_trains() -> None:
 
 def test_the_reader_stays_light() -> None:
     files = [file for name in installed(default_extras(READER)) for file in metadata.files(name) or ()]
-    weight = sum(Path(str(file.locate())).stat().st_size for file in files if Path(str(file.locate())).exists())
+    weight = sum(
+        Path(str(file.locate())).stat().st_size for file in files if Path(str(file.locate())).exists()
+    )
     assert 30 * 1024**2 < weight < READER_MB * 1024**2
 
 
@@ -110,7 +116,9 @@ def test_an_image_runs_as_nobody_special(image: Path) -> None:
     text = image.read_text()
     assert re.findall(r"^USER (\S+)$", text, re.MULTILINE) == ["10001:10001"]
     assert "--uid 10001" in text
-    assert all(line.startswith("FROM python:3.12-slim-bookworm") for line in text.splitlines() if "FROM" in line)
+    assert all(
+        line.startswith("FROM python:3.12-slim-bookworm") for line in text.splitlines() if "FROM" in line
+    )
 
 
 @EVERY_IMAGE

@@ -112,7 +112,10 @@ def test_every_file_is_part_of_the_example() -> None:
         pytest.skip("kubectl is not installed")
     files = [path for path in FILES if path.name != "secret.example.yaml"]
     written = {(one["kind"], one["metadata"]["name"]) for path in files for one in manifests(path)}
-    made = {(one["kind"], re.sub(r"^(topshelf-redis)-\w+$", r"\1", one["metadata"]["name"])) for one in build("example")}
+    made = {
+        (one["kind"], re.sub(r"^(topshelf-redis)-\w+$", r"\1", one["metadata"]["name"]))
+        for one in build("example")
+    }
     assert made == written | {("ConfigMap", "topshelf-redis")}
 
 
@@ -176,7 +179,9 @@ def test_a_pod_mounts_the_secrets_that_it_reads(name: str) -> None:
     assert secret["secretName"] == "topshelf"
 
 
-def test_the_example_of_the_secret_has_what_the_pods_read_as_the_script_makes_it(secrets_folder: Path) -> None:
+def test_the_example_of_the_secret_has_what_the_pods_read_as_the_script_makes_it(
+    secrets_folder: Path,
+) -> None:
     [example] = manifests(KUBERNETES / "secret.example.yaml")
     read = {
         item["key"]

@@ -40,9 +40,9 @@ def test_a_redis_wants_its_password_which_no_process_list_shows(
     composed_redis: dict[str, Containerless], secrets_folder: Path, role: str
 ) -> None:
     server = composed_redis[role]
-    with redis.Redis.from_url(url_of(server).replace(":@", "")) as client:
-        with pytest.raises(redis.AuthenticationError):
-            client.ping()
+    without = redis.Redis.from_url(url_of(server).replace(":@", ""))
+    with without as client, pytest.raises(redis.AuthenticationError):
+        client.ping()
     password = password_of(role, secrets_folder)
     assert not [word for word in server.arguments() if password in word]
     assert password not in server.said()
@@ -51,9 +51,9 @@ def test_a_redis_wants_its_password_which_no_process_list_shows(
 def test_each_redis_has_a_password_of_its_own(
     composed_redis: dict[str, Containerless], secrets_folder: Path
 ) -> None:
-    with connect(url_of(composed_redis["serving"], password_of("durable", secrets_folder))) as client:
-        with pytest.raises(redis.AuthenticationError):
-            client.ping()
+    url = url_of(composed_redis["serving"], password_of("durable", secrets_folder))
+    with connect(url) as client, pytest.raises(redis.AuthenticationError):
+        client.ping()
 
 
 @EVERY_ROLE
@@ -87,9 +87,7 @@ def test_a_redis_comes_back_with_what_it_held(
 
 
 @EVERY_ROLE
-def test_a_redis_without_a_password_is_not_started(
-    secrets_folder: Path, tmp_path: Path, role: str
-) -> None:
+def test_a_redis_without_a_password_is_not_started(secrets_folder: Path, tmp_path: Path, role: str) -> None:
     (tmp_path / "secrets").mkdir()
     (tmp_path / "secrets" / f"redis_{role}_password").write_text("")
     name = f"redis-{role}"

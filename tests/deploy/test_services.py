@@ -6,7 +6,7 @@ import pytest
 
 from tests.deploy.composed import is_ours, services
 from tests.deploy.conftest import Launch
-from tests.deploy.containerless import Containerless, confined
+from tests.deploy.containerless import Containerless
 
 OURS = sorted(name for name, service in services().items() if is_ours(service))
 
