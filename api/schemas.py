@@ -293,6 +293,7 @@ class JobAnswer(BaseModel):
     started: str | None = None
     finished: str | None = None
     updated: str | None = None
+    trace: str = Field("", description="the `X-Request-ID` it was asked for with; its log lines carry it")
 
 
 class JobsAnswer(BaseModel):

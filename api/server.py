@@ -12,6 +12,7 @@ from api.auth import Tokens
 from api.profiling import check_profiling
 from api.protocol import ReaderProtocol
 from topshelf.errors import ServiceError
+from topshelf.logs import logging_config
 from topshelf.reports import check_reports
 from topshelf.settings import Settings
 from topshelf.settings.checks import Check
@@ -51,6 +52,7 @@ def run(settings: Settings) -> None:
         loop="uvloop",
         http=ReaderProtocol,
         lifespan="on",
+        log_config=logging_config(settings, "api"),
         log_level=settings.log_level.lower(),
         access_log=False,
         proxy_headers=False,

@@ -157,6 +157,16 @@ class Keys:
         return f"{self.prefix}models"
 
     @property
+    def redbeat(self) -> str:
+        """What every key of the scheduler starts with."""
+        return f"{self.prefix}redbeat:"
+
+    @property
+    def beat_lock(self) -> str:
+        """Held by the one scheduler that is at work; RedBeat makes the name of its prefix."""
+        return f"{self.redbeat}:lock"
+
+    @property
     def events(self) -> str:
         """Stream of feedback that is not drained yet."""
         return f"{self.prefix}events"

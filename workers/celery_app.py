@@ -13,9 +13,10 @@ from celery import Celery, signals
 from celery.exceptions import Ignore
 
 from store.dispatch import broker_options
+from store.keys import Keys
 from topshelf.errors import JobError
 from topshelf.settings import Settings
-from workers import transport
+from workers import exposition, task_logs, transport
 from workers.dispatch import HOOKS_TASK, NIGHT_TASK, SYNC_TASK, Dispatcher
 from workers.hooks.telling import tell_hooks
 from workers.observing import TaskCall, observed
@@ -58,6 +59,7 @@ class TopshelfCelery(Celery):  # type: ignore[misc]  # celery has no types
     """A Celery app that knows its settings, and is rebuilt from them in a spawned child."""
 
     settings: Settings
+    runtime: Runtime
 
     @cached_property
     def redbeat_conf(self) -> Any:
@@ -72,7 +74,16 @@ class TopshelfCelery(Celery):  # type: ignore[misc]  # celery has no types
         return cast("type", self.subclass_with_self("workers.beat:ReportingBeat"))
 
     def __reduce__(self) -> tuple[Callable[[Settings], "TopshelfCelery"], tuple[Settings]]:
-        return create_app, (self.settings,)
+        return service_app, (self.settings,)
+
+
+def service_app(settings: Settings) -> TopshelfCelery:
+    """The app in a process that runs it, a service or a child of one: the log and the figures are its own."""
+    app = create_app(settings)
+    task_logs.install(app, app.runtime)
+    if settings.metrics_port:
+        signals.worker_init.connect(lambda **_: exposition.answer(settings), weak=False)
+    return app
 
 
 def create_app(settings: Settings) -> TopshelfCelery:
@@ -81,7 +92,7 @@ def create_app(settings: Settings) -> TopshelfCelery:
     app = TopshelfCelery("topshelf")
     app.settings = settings
     app.conf.update(_configuration(settings))
-    runtime = Runtime(settings)
+    runtime = app.runtime = Runtime(settings)
     signals.worker_process_shutdown.connect(runtime.close_reports)
     dispatcher = Dispatcher(app)
     for name, task in TASKS.items():
@@ -142,6 +153,6 @@ def _configuration(settings: Settings) -> dict[str, Any]:
         "beat_max_loop_interval": 5,
         "beat_schedule": beat_schedule(settings),
         "redbeat_redis_options": {"socket_timeout": 30, "socket_connect_timeout": 5},
-        "redbeat_key_prefix": f"{settings.key_prefix}redbeat:",
+        "redbeat_key_prefix": Keys(settings.key_prefix).redbeat,
         "redbeat_lock_timeout": 25,
     }

@@ -22,7 +22,13 @@ class TaskCall(NamedTuple):
 
 Observer = Callable[[Runtime, TaskCall], AbstractContextManager[None]]
 
-OBSERVERS: tuple[Observer, ...] = (reported,)
+
+def counted(runtime: Runtime, call: TaskCall) -> AbstractContextManager[None]:
+    """Counts and times a task."""
+    return runtime.metrics.task(call.task)
+
+
+OBSERVERS: tuple[Observer, ...] = (counted, reported)
 """The first is the outermost."""
 
 

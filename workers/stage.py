@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import copy_context
 from dataclasses import dataclass, field
 
 from store.jobs import STAGES, FinalState, Job
@@ -135,6 +136,7 @@ def end_job(runtime: Runtime, job_id: str, state: FinalState, error: Exception |
         shutil.rmtree(runtime.checkpoints(job_id), ignore_errors=True)
     if runtime.jobs.finish(job_id, state, error=described):
         log.info("job %s: %s%s", job_id, state, f" ({said})" if error else "")
+        runtime.metrics.job_ended(job.kind, job.model, state, described["error_key"] if described else "")
         if error is not None and state == "failed":
             report_job(runtime, job, error)
     runtime.lock.release(job.model, job_id)
@@ -168,7 +170,7 @@ def renewed(renew: Callable[[], object], every_seconds: float, name: str) -> Ite
             except StoreUnavailable:
                 log.warning("%s: its lease could not be renewed", name)
 
-    thread = threading.Thread(target=keep_on, name=f"lease-{name}", daemon=True)
+    thread = threading.Thread(target=copy_context().run, args=(keep_on,), name=f"lease-{name}", daemon=True)
     thread.start()
     try:
         yield

@@ -29,6 +29,8 @@ class System:
             cache_dir=folder / "cache",
             api_port=free_port(),
             flower_port=free_port(),
+            exporter_port=free_port(),
+            metrics_port=free_port(),
             redis_port=free_port(),
             lease_seconds=5,
             reconcile_seconds=1,

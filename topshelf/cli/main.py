@@ -12,6 +12,7 @@ def main() -> None:
     from topshelf.cli import (  # noqa: F401
         data,
         demo,
+        exporter,
         jobs,
         metrics,
         nights,

@@ -21,7 +21,7 @@ TASK_COLUMNS = "name,state,args,kwargs,result,started,runtime,worker,uuid"
 
 @app.command(rich_help_panel=PANEL)
 def up() -> None:
-    """Run everything on this machine: Redis, a worker, beat, Flower and the reader; Ctrl-C stops all.
+    """Run everything on this machine: Redis, a worker, beat, Flower, exporter and reader; Ctrl-C stops all.
 
     A Redis is started here unless TOPSHELF_SERVING_URL or TOPSHELF_DURABLE_URL name one.
     """
@@ -52,10 +52,12 @@ def worker(
 ) -> None:
     """Run a Celery worker."""
     from workers.checks import CHECKS
+    from workers.exposition import prepare
 
     taken = tuple(queue.strip() for queue in queues.split(",")) if queues else None
     settings = Settings.from_environment(queues=taken, checks=CHECKS)
-    _celery(settings, "worker", "--queues", ",".join(settings.queues), "--loglevel", settings.log_level)
+    arguments = ("worker", "--queues", ",".join(settings.queues), "--loglevel", settings.log_level)
+    _celery(settings, *arguments, **prepare(settings))
 
 
 @app.command(rich_help_panel=PANEL)
@@ -130,8 +132,9 @@ def wait_for_interrupt() -> None:
 
 def _celery(settings: Settings, *arguments: str, **environ: str) -> None:
     """Become Celery's own command, on the settings given; secrets go by the environment, not by argv."""
+    quiet = ["--quiet"] if settings.log_format == "json" else []  # its banner is no JSON
     os.execve(  # noqa: S606 -- argv is ours
         sys.executable,
-        [sys.executable, "-m", "celery", "--app", "workers.app", *arguments],
+        [sys.executable, "-m", "celery", "--app", "workers.app", *quiet, *arguments],
         process_environment() | settings.to_environment() | environ,
     )

@@ -1,4 +1,4 @@
-"""The services of one machine: Redis, a worker, beat, Flower and the reader."""
+"""The services of one machine: Redis, a worker, beat, Flower, the exporter and the reader."""
 
 import re
 import sys
@@ -11,7 +11,7 @@ from store.connection import connect, store_errors
 from store.embedded import EmbeddedRedis
 from topshelf.errors import ServiceError, StoreError, StoreUnavailable
 from topshelf.local import logs
-from topshelf.local.addresses import api_url, flower_url
+from topshelf.local.addresses import api_url, flower_url, metrics_url
 from topshelf.local.process import Process, in_words
 from topshelf.local.supervisor import Service
 from topshelf.settings import Settings, process_environment
@@ -103,6 +103,7 @@ def local_services(settings: Settings, redis: RedisService) -> list[Service]:
         _process(
             "flower", folder, environ, lambda: answers(f"{flower_url(settings)}/healthcheck"), watched=True
         ),
+        _process("exporter", folder, environ, lambda: answers(metrics_url(settings, settings.exporter_port))),
         _process(
             "api", folder, environ, lambda: answers(f"{api_url(settings)}/health/live"), "api", watched=True
         ),

@@ -9,9 +9,9 @@ from pathlib import Path
 from api.server import INSTALLATION_CHECKS as READER_CHECKS
 from store.embedded import EmbeddedRedis
 from topshelf.errors import ServiceError
-from topshelf.local.addresses import api_url, flower_url
+from topshelf.local.addresses import api_url, flower_url, metrics_url
 from topshelf.local.credentials import Credentials, with_credentials
-from topshelf.local.ports import require_free_ports
+from topshelf.local.ports import require_free_ports, with_metrics_port
 from topshelf.local.services import ExternalRedis, RedisService, local_services
 from topshelf.local.supervisor import Supervisor
 from topshelf.settings import Settings
@@ -38,6 +38,9 @@ class LocalSystem:
         return (
             f"reader   {api}/docs\n"
             f"Flower   {flower}  (user {self.settings.flower_user}, password {password})\n"
+            f"metrics  {metrics_url(self.settings, self.settings.exporter_port)}  (of the system)\n"
+            f"         {metrics_url(self.settings, self.settings.metrics_port)}  (of the worker)\n"
+            f"         {api}/metrics  (of the reader)\n"
             f"logs     {self.settings.data_dir / 'logs'}\n"
             f"tokens   {self.settings.data_dir / 'credentials.json'}\n\n"
             f'curl -i -H "Authorization: Bearer {token}" {api}/reco/als/1'
@@ -51,7 +54,7 @@ def local_system(settings: Settings, say: Callable[[str], None]) -> Iterator[Loc
     Raises:
         ServiceError: another system runs in this data folder, or a service does not start; names its log.
     """
-    settings, credentials = with_credentials(settings)
+    settings, credentials = with_credentials(with_metrics_port(settings))
     with _only_one(settings.data_dir):
         require_free_ports(settings)
         redis: RedisService

@@ -49,6 +49,9 @@ class Settings(BaseModel):
         Path(".cache/topshelf"), description="catalogues and neighbour artifacts a reader maps"
     )
     log_level: str = Field("INFO", description="level of every log")
+    log_format: Literal["text", "json"] = Field(
+        "text", description="lines of text, or one JSON object a line with time, level, trace, job and model"
+    )
 
     redis_port: Port = Field(
         6390, description="port of the embedded Redis, where no URL names another server"
@@ -75,6 +78,12 @@ class Settings(BaseModel):
     flower_password: SecretStr = Field(
         SecretStr(""), description="password of Flower; made up by `up` where empty"
     )
+
+    metrics_host: str = Field("127.0.0.1", description="address worker and exporter bind /metrics to")
+    metrics_port: int = Field(
+        0, ge=0, le=65535, description="port of a worker's /metrics; 0: none, but 9541 under `up`"
+    )
+    exporter_port: Port = Field(9540, description="port of the exporter's /metrics")
 
     tokens_read: Tokens = Field((), description="bearer tokens that may read recommendations")
     tokens_events: Tokens = Field((), description="bearer tokens that may also send events")

@@ -2,6 +2,7 @@
 
 from interactions.splits import split_by_user_time
 from models.base import Recommender
+from models.fit_run import Epoch
 from models.registry import create_model
 from models.training import fit_and_evaluate
 from store.jobs import Job
@@ -41,6 +42,11 @@ def _train(stage: Stage) -> bool:
     )
     run = runtime.runs.log(job.id)
     spent_seconds = run.begin(_info(job, model))
+
+    def epoch_done(epoch: Epoch) -> None:
+        run.epoch(epoch)
+        runtime.metrics.epoch(job.model, epoch)
+
     split = split_by_user_time(
         runtime.datasets.open(job.dataset), settings.test_share, validation=job.kind == "trial"
     )
@@ -49,11 +55,13 @@ def _train(stage: Stage) -> bool:
         split,
         progress=stage.report,
         k=K,
-        on_epoch=run.epoch,
+        on_epoch=epoch_done,
         on_fitted=lambda seconds: run.set({GENERAL_TRAIN_TIME: (spent_seconds + seconds) / 60}),
         checkpoints=runtime.checkpoints(job.id) / "train",
     )
     run.trained({name: evaluation.metrics[name] for name in SERIES_METRICS})
+    if job.kind != "trial":
+        runtime.metrics.evaluated(job.model, evaluation.metrics)
     runtime.jobs.update(
         job.id,
         metrics=evaluation.metrics,

@@ -40,12 +40,15 @@ def address() -> Iterator[str]:
         thread.join()
 
 
+NAMES = ("worker", "beat", "flower", "exporter", "api")
+
+
 def test_redis_starts_first_and_the_reader_last(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path)
     services = local_services(settings, ExternalRedis())
-    assert [service.name for service in services] == ["redis", "worker", "beat", "flower", "api"]
+    assert [service.name for service in services] == ["redis", *NAMES]
     logs = [service.log for service in services if isinstance(service, Process)]
-    assert logs == [tmp_path / "logs" / f"{name}.log" for name in ("worker", "beat", "flower", "api")]
+    assert logs == [tmp_path / "logs" / f"{name}.log" for name in NAMES]
 
 
 def test_an_address_answers_when_it_says_so(address: str) -> None:

@@ -14,7 +14,14 @@ from topshelf.settings import Settings
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    return Settings(data_dir=tmp_path, api_port=free_port(), flower_port=free_port(), redis_port=free_port())
+    return Settings(
+        data_dir=tmp_path,
+        api_port=free_port(),
+        flower_port=free_port(),
+        redis_port=free_port(),
+        exporter_port=free_port(),
+        metrics_port=free_port(),
+    )
 
 
 @pytest.fixture
@@ -35,6 +42,8 @@ def test_the_addresses_come_with_a_call_to_paste(settings: Settings) -> None:
     shown = LocalSystem(filled, credentials).addresses(with_secrets=True)
     assert f"http://127.0.0.1:{settings.api_port}/docs" in shown
     assert f"http://127.0.0.1:{settings.flower_port}" in shown
+    for port in (settings.exporter_port, settings.metrics_port):
+        assert f"http://127.0.0.1:{port}/metrics" in shown
     assert credentials.flower in shown
     call = shown.splitlines()[-1]
     assert call.startswith("curl ")
