@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any, NamedTuple
 
+from workers.profiling import profiled
 from workers.runtime import Runtime
 
 
@@ -21,7 +22,7 @@ class TaskCall(NamedTuple):
 
 Observer = Callable[[Runtime, TaskCall], AbstractContextManager[None]]
 
-OBSERVERS: tuple[Observer, ...] = ()
+OBSERVERS: tuple[Observer, ...] = (profiled,)
 """The first is the outermost."""
 
 

@@ -2,11 +2,13 @@
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
+from urllib.parse import unquote
 
 import typer
 
 from topshelf.cli.application import Commands, app, console, print_json
-from topshelf.cli.options import Json
+from topshelf.cli.options import Json, Token, Url
+from topshelf.cli.readers import reader_at
 from topshelf.settings import Settings
 
 if TYPE_CHECKING:
@@ -62,6 +64,66 @@ def startup(
     _show(found)
 
 
+@profile.command()
+def request(
+    path: Annotated[str, typer.Argument(metavar="PATH", help="As in /reco/als/42 or '/jobs?limit=5'.")],
+    method: Annotated[str, typer.Option("--method", "-X", help="GET, POST, PUT or DELETE.")] = "GET",
+    data: Annotated[
+        str | None, typer.Option("--data", metavar="JSON", help="Body; makes it a POST unless -X is given.")
+    ] = None,
+    url: Url = None,
+    token: Token = None,
+    out: Out = None,
+    as_json: Json = False,
+) -> None:
+    """Ask the running reader for anything, with the profiler on, and show where the request's time went.
+
+    Needs an admin's token. The answer is the same as without; errors (4xx, 5xx) are profiled, too. A first
+    request after a start also pays for what is imported late: ask twice.
+    """
+    from topshelf.cli.profiled_request import ask_profiled
+
+    settings, base, token = reader_at(url, token)
+    verb = "POST" if data is not None and method == "GET" else method.upper()
+    folder = out or settings.data_dir / "profiles" / "requests"
+    found = ask_profiled(base, token, verb, path, data, folder)
+    if as_json:
+        print_json({**found.summary, "files": [str(file) for file in found.files]})
+        return
+    console.print(found.text, highlight=False, markup=False, soft_wrap=True)
+    console.print(f"{found.summary['status']}, {found.summary['milliseconds']:.2f} ms", highlight=False)
+    _name(found.files)
+
+
+@profile.command()
+def jobs(
+    job_id: Annotated[str | None, typer.Argument(metavar="JOB", help="Only this job's.")] = None,
+    as_json: Json = False,
+) -> None:
+    """List the profiles that workers kept of jobs started with --profile, the newest job first.
+
+    The workers write them into their own data folder: TOPSHELF_DATA_DIR is to be the one they use.
+    """
+    from topshelf.cli.tables import listing
+    from topshelf.profiling.files import beside, newest_folders, profiles_in
+    from workers.profiling import folder_of_profiles
+    from workers.tracking.runs import file_name
+
+    root = folder_of_profiles(Settings.from_environment())
+    folders = newest_folders(root) if job_id is None else [root / file_name(job_id)]
+    found = [
+        {"job": unquote(folder.name), "page": str(page), "speedscope": str(beside(page))}
+        for folder in folders
+        for page in profiles_in(folder)
+    ]
+    if as_json:
+        print_json(found)
+    elif found:
+        console.print(listing(("job", "page"), [(one["job"], one["page"]) for one in found]))
+    else:
+        console.print("no profiles of jobs; take some with: topshelf train MODEL --profile")
+
+
 def _show(found: "Startup") -> None:
     from topshelf.cli.tables import listing
 
@@ -77,7 +139,11 @@ def _show(found: "Startup") -> None:
         highlight=False,
         soft_wrap=True,
     )
-    for file in found.files:
+    _name(found.files)
+
+
+def _name(files: list[Path]) -> None:
+    for file in files:
         console.print(str(file), highlight=False, soft_wrap=True, markup=False)
 
 

@@ -107,7 +107,8 @@ class WatchedReader:
 
 def start_reader(start: Start) -> None:
     """What ``python -m api`` does."""
-    from api.server import create_app, run  # noqa: PLC0415 -- watched
+    from api.app import create_app  # noqa: PLC0415 -- watched
+    from api.server import run  # noqa: PLC0415
     from topshelf.settings import Settings  # noqa: PLC0415
 
     def make_app(settings: "Settings") -> WatchedReader:

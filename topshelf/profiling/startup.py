@@ -121,15 +121,14 @@ def _ask(port: int) -> None:
 
 def _remove_queue(settings: Settings) -> None:
     """Take back the queue that the worker declared; kombu deletes only what the same process has declared."""
-    from kombu import Exchange, Queue  # noqa: PLC0415 -- needs Celery
-
-    from workers.celery_app import create_app  # noqa: PLC0415
+    from workers.celery_app import create_app  # noqa: PLC0415 -- needs Celery
 
     app = create_app(settings)
     with app.connection_for_write() as connection, connection.channel() as channel:
-        queue = Queue(QUEUE, Exchange(QUEUE), QUEUE)(channel)
-        queue.declare()
-        queue.delete()
+        channel.exchange_declare(QUEUE)
+        channel.queue_declare(QUEUE)
+        channel.queue_bind(QUEUE, QUEUE, QUEUE)
+        channel.queue_delete(QUEUE)
     app.close()
 
 
