@@ -3,9 +3,9 @@
 At a rate the load is open: request number n is due n / rate seconds after the start, whether or not the
 answers before it came, and its latency counts from then. A bot that waited for a slow answer before it asked
 again would not see how long the others would have waited ("coordinated omission": Gil Tene, wrk2,
-https://github.com/giltene/wrk2). What a timer of the event loop is late by is the bot's own and does not count
-where a connection was free. Without a rate it is closed: each connection asks again as soon as it was
-answered, which finds how much a reader can do, and latencies are those that so many askers see.
+https://github.com/giltene/wrk2). What a timer of the event loop is late by is the bot's own, and does not
+count where a connection was free. Without a rate the load is closed: each connection asks again as soon as it
+was answered, which finds how much a reader can do; latencies are those that so many askers see.
 """
 
 import asyncio
