@@ -149,6 +149,7 @@ class Bot:
                 continue
             await connection.closed
             self._open.discard(connection)
+            self._see_whether_over()
             pause = FIRST_PAUSE_SECONDS
             await asyncio.sleep(pause)
 
