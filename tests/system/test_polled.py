@@ -72,7 +72,7 @@ def test_nothing_fails_under_a_bot_at_full_speed_with_the_profiler_on(reader: Se
         assert (found["answered"], found["failed"], found["errors"]) == (REQUESTS, 0, {})
         assert found["statuses"] == {"200": REQUESTS}
         assert {"cache", "popular"} <= found["sources"].keys()
-    assert marked["profiled"] > REQUESTS / 2
+    assert marked["profiled"] > 100, "one at a time, and so not all"
     assert sampled["profiled"] == 0, "who did not ask is not told"
     assert reader.rss_anon_mb() < before_mb + MOST_MORE_MB
     listed = reader.get("/profiles", TOKEN)
