@@ -100,11 +100,10 @@ def jobs(
     job_id: Annotated[str | None, typer.Argument(metavar="JOB", help="Only this job's.")] = None,
     as_json: Json = False,
 ) -> None:
-    """List the profiles that workers kept of jobs started with --profile, the newest job first.
+    """List the pages that workers kept of jobs started with --profile, the newest job first.
 
     The workers write them into their own data folder: TOPSHELF_DATA_DIR is to be the one they use.
     """
-    from topshelf.cli.tables import listing
     from topshelf.profiling.files import beside, newest_folders, profiles_in
     from workers.profiling import folder_of_profiles
     from workers.tracking.runs import file_name
@@ -119,7 +118,7 @@ def jobs(
     if as_json:
         print_json(found)
     elif found:
-        console.print(listing(("job", "page"), [(one["job"], one["page"]) for one in found]))
+        _name([Path(one["page"]) for one in found])
     else:
         console.print("no profiles of jobs; take some with: topshelf train MODEL --profile")
 
