@@ -55,7 +55,7 @@ class Commands(TyperGroup):
             show_error(
                 TopshelfError(
                     f"this command needs {error.name}, which is not part of this installation; "
-                    "run it where topshelf[api,control,train,watch,deep,lightfm,tune,track,local] is installed"
+                    "run it where topshelf[api,control,train,deep,lightfm,tune,track,local] is installed"
                 )
             )
             raise typer.Exit(OTHER_ERROR) from error
