@@ -27,12 +27,14 @@ def admit(runtime: Runtime, job: Job) -> Job:
     params = _with_artifacts_read(runtime, job.params)
     create_model(job.model, params.get("config"))
     RuleSet.of(params.get("rules", {}))
+    if not isinstance(params.get("profile", False), bool):
+        raise InvalidConfig("profile is true or false: whether each stage leaves a profile")
     if params != job.params:
         runtime.jobs.update(job.id, params=params)
     if job.kind == "delta":
-        if params:
+        if chosen := sorted(params.keys() - {"profile"}):
             raise InvalidConfig(
-                f"a delta takes the live artifact and newest dataset, not {', '.join(params)}"
+                f"a delta takes the live artifact and newest dataset, not {', '.join(chosen)}"
             )
         live_base(runtime, job.model)
     elif job.kind == "precompute":
