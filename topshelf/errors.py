@@ -11,7 +11,7 @@ TopshelfError
   StoreError
     StoreUnavailable · UnsuitableServer · NotEnoughRoom
     GenerationNotFound · GenerationIncomplete · FenceLost · ModelOnHold · NothingToRollBack
-    BlobNotFound · LockHeld · EventsFull · JobNotFound
+    BlobNotFound · LockHeld · EventsFull · JobNotFound · LaterVersion
   JobError
     JobCancelled · JobFailed · JobDelayed · ChunkTaken
   TrackerError
@@ -229,6 +229,12 @@ class JobNotFound(StoreError):
     """Raised when no job has this id."""
 
     key = "job_not_found"
+
+
+class LaterVersion(StoreError):
+    """Raised when a later version of the code wrote what this one would misread; upgrade this process."""
+
+    key = "later_version"
 
 
 class JobError(TopshelfError):

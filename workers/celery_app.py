@@ -5,14 +5,19 @@ a message lost with its worker is sent again by the reconciler long before the v
 above the longest task, so that no running task is delivered twice.
 """
 
+import logging
+import time
 from collections.abc import Callable
 from typing import Any
 
 from celery import Celery
+from celery.exceptions import Reject
 
 from store.dispatch import broker_options
+from topshelf.errors import LaterVersion
 from topshelf.settings import Settings
 from workers import transport
+from workers.consumer import PUT_BACK_SECONDS
 from workers.dispatch import SYNC_TASK, Dispatcher
 from workers.observing import TaskCall, observed
 from workers.runtime import Runtime
@@ -27,6 +32,8 @@ from workers.tasks.publish import publish
 from workers.tasks.reconcile import reconcile
 from workers.tasks.synchronise import sync_runs
 from workers.tasks.train import train
+
+log = logging.getLogger(__name__)
 
 Task = Callable[..., None]
 
@@ -69,8 +76,13 @@ def create_app(settings: Settings) -> TopshelfCelery:
 
 def _bind(name: str, task: Task, runtime: Runtime, dispatcher: Dispatcher) -> Task:
     def call(*ids: Any) -> None:
-        with observed(runtime, TaskCall(name, ids)):
-            task(runtime, dispatcher, *ids)
+        try:
+            with observed(runtime, TaskCall(name, ids)):
+                task(runtime, dispatcher, *ids)
+        except LaterVersion as later:
+            log.warning("%s is left to other workers: %s", name, later)
+            time.sleep(PUT_BACK_SECONDS)
+            raise Reject(str(later), requeue=True) from later
 
     call.__doc__ = task.__doc__
     call.__module__ = task.__module__
@@ -96,6 +108,7 @@ def _configuration(settings: Settings) -> dict[str, Any]:
         "task_time_limit": settings.task_limit_seconds,
         "task_send_sent_event": True,
         "worker_send_task_events": True,
+        "worker_consumer": "workers.consumer:Consumer",
         "worker_prefetch_multiplier": 1,
         "worker_concurrency": settings.worker_processes,
         "worker_cancel_long_running_tasks_on_connection_loss": False,

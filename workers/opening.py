@@ -29,7 +29,7 @@ def begun_before(runtime: Runtime, job: Job) -> Generation | None:
     if not job.fence:
         return None
     try:
-        return runtime.generations.get(job.model, str(job.fence))
+        return runtime.generations.open(job.model, str(job.fence))
     except GenerationNotFound:
         return None
 

@@ -14,6 +14,7 @@ from api.app import create_app
 from api.reader import READ_SECONDS
 from store.connection import connect
 from store.embedded import EmbeddedRedis, free_port
+from store.generation import FORMAT
 from store.items import ItemOverlay
 from store.keys import Keys
 from tests.api.caller import Caller, calling
@@ -48,6 +49,20 @@ class TestFollowing:
         stocked.publish_lists(shift=3)
         wait_until(lambda: generation_of(api) == "2")
         assert api.get("/reco/als/7").json()["items"] == list_of(7, shift=3)[:10]
+
+    def test_a_generation_of_a_later_format_is_not_misread_and_the_one_before_stays(
+        self, stocked: Shop, app: FastAPI
+    ) -> None:
+        with calling(app, READ) as api:
+            before = api.get("/reco/als/7").json()
+            client, keys = stocked.client, stocked.keys
+            later = stocked.begin("als")
+            client.hset(keys.generation("als", later.id), mapping={"format": FORMAT + 1, "state": "live"})
+            client.set(keys.live("als"), later.id)
+            stocked.publish_popular()
+            wait_until(lambda: api.get("/health").json()["models"]["popular"] == "2")
+            assert generation_of(api) == "1"
+            assert api.get("/reco/als/7").json() == before
 
     def test_a_delta_gives_its_users_newer_lists_and_is_dropped_by_a_rollback(
         self, stocked: Shop, api: Caller

@@ -21,6 +21,9 @@ def pipeline(runtime: Runtime, dispatch: Dispatcher, job_id: str) -> None:
     if job.state != "queued":
         log.info("job %s is %s, not started again", job_id, job.state)
         return
+    if not job.known:
+        log.warning("job %s: this version knows no job of kind %s, left to another worker", job_id, job.kind)
+        return
     try:
         job = admit(runtime, job)
     except StoreUnavailable:
