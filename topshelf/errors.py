@@ -5,6 +5,7 @@ TopshelfError
   DataError
     UnreadableFile · MissingColumn · EmptyData · TooManyRejects · InvalidId
     DatasetNotFound · CorruptDataset · RunNotFound
+    CorruptBackup · SystemNotEmpty
   ModelError
     UnknownModel · InvalidConfig · NotFitted · TrainingFailed · CannotFoldIn
     ArtifactNotFound · CorruptArtifact · GateRefused · RecallTooLow
@@ -91,6 +92,18 @@ class RunNotFound(DataError):
     """Raised when no training run has this id."""
 
     key = "run_not_found"
+
+
+class CorruptBackup(DataError):
+    """Raised when a backup is no backup, is cut short or was altered; nothing was restored."""
+
+    key = "backup_corrupt"
+
+
+class SystemNotEmpty(DataError):
+    """Raised when a backup would be restored over what is there; nothing was changed."""
+
+    key = "system_not_empty"
 
 
 class ModelError(TopshelfError):

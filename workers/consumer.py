@@ -1,7 +1,7 @@
 """Celery's consumer, which keeps the messages of tasks it does not know.
 
-While a system is upgraded, workers of two versions take from the same queues. Celery drops a message whose task
-is not registered; here it goes back to the end of its queue, for a worker that knows it.
+While a system is upgraded, workers of two versions take from the same queues. Celery drops a message whose
+task is not registered; here it goes back to the end of its queue, for a worker that knows it.
 """
 
 import datetime as dt

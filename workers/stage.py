@@ -63,8 +63,8 @@ def run_stage(
     """Run ``work`` as the stage ``name`` of a job, unless another delivery is at it or it is past.
 
     ``work`` returns whether the stage is over; where it is not (chunks are under way) the job waits in it.
-    A server that cannot be reached, a delta that has yet to stop, or a generation of a later version leaves the
-    stage to the reconciler; every other error ends the job.
+    A server that cannot be reached, a delta that has yet to stop, or a generation of a later version leaves
+    the stage to the reconciler; every other error ends the job.
     """
     if not runtime.jobs.begin_stage(job_id, name, runtime.settings.lease_seconds):
         log.info("job %s: %s is done, or somebody is at it", job_id, name)

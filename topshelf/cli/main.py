@@ -9,7 +9,7 @@ from topshelf.cli.application import app
 def main() -> None:
     """Run the command."""
     # Each module registers its commands; their libraries are imported when a command runs.
-    from topshelf.cli import data, demo, jobs, metrics, plan, runs, services, shelves, tune  # noqa: F401
+    from topshelf.cli import backups, data, demo, jobs, metrics, plan, runs, services, shelves, tune  # noqa: F401
 
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     app()
