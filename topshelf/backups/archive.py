@@ -104,7 +104,9 @@ def check(path: Path) -> BackupManifest:
         for member in tar:
             found[member.name] = _digest(_content(tar, member))
         if MANIFEST not in found:
-            raise CorruptBackup(f"{path} is cut short, or no backup: it has no {MANIFEST}; nothing was restored")
+            raise CorruptBackup(
+                f"{path} is cut short, or no backup: it has no {MANIFEST}; nothing was restored"
+            )
         manifest = _manifest(path, _content(tar, tar.getmember(MANIFEST)).read())
     for name, digest in manifest.files.items():
         if found.get(name) != digest:

@@ -16,7 +16,9 @@ PANEL = "Backups"
 
 @app.command(rich_help_panel=PANEL)
 def backup(
-    path: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write; it must not be there yet.")],
+    path: Annotated[
+        Path, typer.Argument(metavar="FILE", help="The file to write; it must not be there yet.")
+    ],
     as_json: Json = False,
 ) -> None:
     """Write datasets, models, events, jobs, holds and what was changed about items to one file, while all runs.
@@ -45,7 +47,9 @@ def restore(
     path: Annotated[Path, typer.Argument(metavar="FILE", help="What `topshelf backup` wrote.")],
     replace: Annotated[
         bool,
-        typer.Option("--replace", help="Over a system that is not empty; its files are put aside, its keys go."),
+        typer.Option(
+            "--replace", help="Over a system that is not empty; its files are put aside, its keys go."
+        ),
     ] = False,
     as_json: Json = False,
 ) -> None:
