@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import redis
 from redis.exceptions import ResponseError
@@ -30,7 +30,7 @@ class DumpedKey(NamedTuple):
 
 
 def dump_keys(client: redis.Redis, keys: Keys) -> Iterator[DumpedKey]:
-    """Every key of ours that is worth keeping: all but shelves and locks, while the server goes on working."""
+    """Every key of ours that is worth keeping: all but shelves and locks; the server goes on working."""
     kept = (key for key in _ours(client, keys) if keys.role_of(key) in {"durable", "serving"})
     while names := list(islice(kept, MOVED_AT_ONCE)):
         for key, ttl_ms, content in zip(names, *_read(client, names), strict=True):
@@ -100,4 +100,5 @@ def _ours(client: redis.Redis, keys: Keys) -> Iterator[bytes]:
 
 @store_errors()
 def _scan(client: redis.Redis, cursor: int, pattern: str) -> tuple[int, list[bytes]]:
-    return client.scan(cursor, match=pattern, count=SCANNED_AT_ONCE)
+    answer = client.scan(cursor, match=pattern, count=SCANNED_AT_ONCE)
+    return cast("tuple[int, list[bytes]]", answer)

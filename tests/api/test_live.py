@@ -64,6 +64,22 @@ class TestFollowing:
             assert generation_of(api) == "1"
             assert api.get("/reco/als/7").json() == before
 
+    def test_a_redis_that_comes_back_empty_leaves_lists_from_memory_until_it_is_stocked(
+        self, stocked: Shop, api: Caller
+    ) -> None:
+        ItemOverlay(stocked.client, stocked.keys).hide(str(item(3)))
+        wait_until(lambda: item(3) not in api.get("/reco/als/3").json()["items"])
+        stocked.client.flushdb()
+        wait_until(lambda: api.get("/health/ready").status_code == 503)
+        assert "lost als, item_knn" in api.get("/health/ready").json()["errors"][0]["error_message"]
+        for model in ("als", "popular"):
+            assert len(api.get(f"/reco/{model}/7").json()["items"]) == 10
+        assert item(3) not in api.get("/reco/als/3").json()["items"]
+        stocked.generations.next_fence("als", above=7)
+        stocked.publish_all()
+        wait_until(lambda: api.get("/health/ready").status_code == 200)
+        assert api.get("/reco/als/7").json()["items"] == list_of(7)[:10]
+
     def test_a_delta_gives_its_users_newer_lists_and_is_dropped_by_a_rollback(
         self, stocked: Shop, api: Caller
     ) -> None:

@@ -1,4 +1,4 @@
-"""What of a data folder is backed up: all but what is made anew, belongs to one machine, or is half written."""
+"""What of a data folder is backed up: all but what is made anew, is of one machine only, or half written."""
 
 import os
 import sqlite3

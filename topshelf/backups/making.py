@@ -23,8 +23,8 @@ Progress = Callable[[float, str], None]
 def make_backup(runtime: Runtime, path: Path, progress: Progress) -> BackupManifest:
     """Write a backup of a system, running or not, to a file.
 
-    Redis comes first, then the events, then the rest: what moves meanwhile, from the stream into a segment and
-    from a segment into a dataset version, is in it at least once, and an event counts once by its id.
+    Redis comes first, then the events, then the rest: what moves meanwhile, from the stream into a segment
+    and from a segment into a dataset version, is in it at least once, and an event counts once by its id.
 
     Raises:
         DataError: there is a file of this name already.

@@ -21,7 +21,7 @@ def backup(
     ],
     as_json: Json = False,
 ) -> None:
-    """Write datasets, models, events, jobs, holds and what was changed about items to one file, while all runs.
+    """Write datasets, models, events, jobs, holds and changes to items to one file; the system goes on.
 
     Lists are not in it: a restore makes them again. Tokens and passwords are not in it either.
     """

@@ -26,8 +26,9 @@ def test_secrets_logs_redis_and_what_is_half_written_stay_out(tmp_path: Path) ->
     put(
         tmp_path,
         "credentials.json", "system.lock", "redis/appendonly.aof", "logs/api.log", "flower/flower.db",
-        "datasets/.building-1/matrix.npz", "artifacts/.writing-1/m", ".restoring-1/x", "replaced-1/datasets/x",
-        "runs/one.jsonl", "runs/one.partial", "runs/mlflow.lock", "mlflow.db-wal", "events/pending/refresh.lock",
+        "datasets/.building-1/matrix.npz", "artifacts/.writing-1/m", ".restoring-1/x", "replaced-1/x",
+        "runs/one.jsonl", "runs/one.partial", "runs/mlflow.lock", "mlflow.db-wal",
+        "events/pending/refresh.lock",
     )  # fmt: skip
     assert [str(file) for file in files_of(tmp_path)] == ["runs/one.jsonl"]
 

@@ -122,8 +122,8 @@ def test_with_a_server_for_each_role_every_key_comes_back_to_its_own(
         client.set(keys.lock("als"), "first")
         make_backup(parted, tmp_path / "backup.tar", silent)
         restore_backup(parted, dispatcher, tmp_path / "backup.tar", replace=True)
-        assert set(durable.keys(f"{keys.prefix}*")) == {keys.jobs.encode(), keys.job("first").encode()}  # type: ignore[arg-type]
-        assert set(client.keys("*")) == {keys.hold("als").encode(), keys.fence("als").encode()}  # type: ignore[arg-type]
+        assert set(durable.keys(f"{keys.prefix}*")) == {keys.jobs.encode(), keys.job("first").encode()}
+        assert set(client.keys("*")) == {keys.hold("als").encode(), keys.fence("als").encode()}
         durable.flushdb()
 
 
