@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-LEFT_OUT = frozenset({"redis", "logs", "flower", "credentials.json", "system.lock"})
+LEFT_OUT = frozenset({"redis", "logs", "profiles", "flower", "credentials.json", "system.lock"})
 """Redis comes key by key; tokens and passwords do not belong in a backup."""
 REPLACED = "replaced-"
 """Where a restore puts aside what was there."""

@@ -25,7 +25,7 @@ def test_events_come_before_the_datasets_they_are_in_and_pending_ones_before_mer
 def test_secrets_logs_redis_and_what_is_half_written_stay_out(tmp_path: Path) -> None:
     put(
         tmp_path,
-        "credentials.json", "system.lock", "redis/appendonly.aof", "logs/api.log", "flower/flower.db",
+        "credentials.json", "system.lock", "redis/appendonly.aof", "logs/api.log", "profiles/a.html",
         "datasets/.building-1/matrix.npz", "artifacts/.writing-1/m", ".restoring-1/x", "replaced-1/x",
         "runs/one.jsonl", "runs/one.partial", "runs/mlflow.lock", "mlflow.db-wal",
         "events/pending/refresh.lock",
