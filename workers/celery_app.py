@@ -10,21 +10,17 @@ from functools import cached_property
 from typing import Any, cast
 
 from celery import Celery, signals
-from celery.exceptions import Ignore
 
 from store.dispatch import broker_options
 from store.keys import Keys
-from topshelf.errors import JobError
 from topshelf.settings import Settings
 from workers import exposition, task_logs, transport
+from workers.binding import Task, bind
 from workers.dispatch import HOOKS_TASK, NIGHT_TASK, SYNC_TASK, Dispatcher
 from workers.hooks.telling import tell_hooks
-from workers.observing import TaskCall, observed
-from workers.outcome import DONE, Outcome
 from workers.runtime import Runtime
 from workers.schedule import beat_schedule
 from workers.schedules import schedules_of
-from workers.task_events import tell_failure
 from workers.tasks.delta import start_deltas
 from workers.tasks.drain import drain_events
 from workers.tasks.evaluate import evaluate
@@ -35,8 +31,6 @@ from workers.tasks.publish import publish
 from workers.tasks.reconcile import reconcile
 from workers.tasks.synchronise import sync_runs
 from workers.tasks.train import train
-
-Task = Callable[..., Outcome | None]
 
 TASKS: dict[str, Task] = {
     "topshelf.pipeline": pipeline,
@@ -96,30 +90,8 @@ def create_app(settings: Settings) -> TopshelfCelery:
     signals.worker_process_shutdown.connect(runtime.close_reports)
     dispatcher = Dispatcher(app)
     for name, task in TASKS.items():
-        app.task(_bind(name, task, runtime, dispatcher), name=name, shared=False)
+        app.task(bind(name, task, runtime, dispatcher), name=name, shared=False)
     return app
-
-
-def _bind(name: str, task: Task, runtime: Runtime, dispatcher: Dispatcher) -> Task:
-    def call(*ids: Any) -> Outcome:
-        try:
-            with observed(runtime, TaskCall(name, ids)):
-                outcome = task(runtime, dispatcher, *ids) or DONE
-        except Exception as error:
-            said = runtime.settings.without_secrets(str(error))
-            if said == str(error):
-                raise
-            raise JobError(f"{type(error).__name__}: {said}") from None
-        if outcome.failed:
-            sentence = runtime.settings.without_secrets(outcome.sentence)
-            tell_failure(sentence)
-            raise Ignore(sentence)
-        return outcome
-
-    call.__doc__ = task.__doc__
-    call.__module__ = task.__module__
-    call.__name__ = task.__name__
-    return call
 
 
 def _configuration(settings: Settings) -> dict[str, Any]:
@@ -140,6 +112,7 @@ def _configuration(settings: Settings) -> dict[str, Any]:
         "task_time_limit": settings.task_limit_seconds,
         "task_send_sent_event": True,
         "worker_send_task_events": True,
+        "worker_consumer": "workers.consumer:Consumer",
         "worker_prefetch_multiplier": 1,
         "worker_concurrency": settings.worker_processes,
         "worker_cancel_long_running_tasks_on_connection_loss": False,

@@ -14,7 +14,7 @@ from contextvars import copy_context
 from dataclasses import dataclass, field
 
 from store.jobs import STAGES, FinalState, Job
-from topshelf.errors import JobCancelled, JobDelayed, StoreUnavailable, TopshelfError
+from topshelf.errors import JobCancelled, JobDelayed, LaterVersion, StoreUnavailable, TopshelfError
 from workers.dispatch import Dispatcher
 from workers.outcome import Outcome
 from workers.reporting import report_job, set_aside
@@ -73,8 +73,8 @@ def run_stage(
     """Run ``work`` as the stage ``name`` of a job, unless another delivery is at it or it is past.
 
     ``work`` returns whether the stage is over; where it is not (chunks are under way) the job waits in it.
-    A server that cannot be reached, or a delta that has yet to stop, leaves the stage to the reconciler;
-    every other error ends the job.
+    A server that cannot be reached, a delta that has yet to stop, or a generation of a later version leaves
+    the stage to the reconciler; every other error ends the job.
     """
     if not runtime.jobs.begin_stage(job_id, name, runtime.settings.lease_seconds):
         log.info("job %s: %s is done, or somebody is at it", job_id, name)
@@ -91,7 +91,7 @@ def run_stage(
     except StoreUnavailable:
         log.warning("job %s: %s lost its server and will be sent again", job_id, name, exc_info=True)
         raise
-    except JobDelayed as delayed:
+    except (JobDelayed, LaterVersion) as delayed:
         log.info("job %s: %s will be sent again: %s", job_id, name, delayed)
         return Outcome(f"{job.model}: {name} will be sent again: {delayed}")
     except TopshelfError as error:

@@ -10,6 +10,7 @@ def main() -> None:
     """Run the command."""
     # Each module registers its commands; their libraries are imported when a command runs.
     from topshelf.cli import (  # noqa: F401
+        backups,
         bot,
         data,
         demo,

@@ -56,12 +56,17 @@ def precompute(runtime: Runtime, dispatch: Dispatcher, job_id: str) -> Outcome:
 def precompute_chunk(
     runtime: Runtime, dispatch: Dispatcher, job_id: str, generation_id: str, chunk: int
 ) -> Outcome:
-    """Score and write one range of buckets; doing it again leaves the same rows."""
+    """Score and write one range of buckets; doing it again leaves the same rows.
+
+    Raises:
+        LaterVersion: its generation is for workers of a later version.
+    """
     job = runtime.jobs.get(job_id)
     generations, lease_seconds = runtime.generations, runtime.settings.lease_seconds
     if job.state == "cancelling":
         end_job(runtime, job_id, "cancelled", JobCancelled(f"job {job_id} was cancelled"))
         return Outcome(f"job {job_id} was cancelled")
+    generations.open(job.model, generation_id)
     claim = generations.claim_chunk(job.model, generation_id, chunk, lease_seconds=lease_seconds)
     if claim != "granted":
         log.info("generation %s of %s: chunk %d is %s", generation_id, job.model, chunk, claim)
@@ -180,7 +185,7 @@ def _generation_of(stage: Stage, dispatch: Dispatcher) -> Generation | None:
     """
     runtime, job = stage.runtime, stage.job
     if job.generation:
-        generation = runtime.generations.get(job.model, job.generation)
+        generation = runtime.generations.open(job.model, job.generation)
         lost = missing_beside_rows(runtime.serving, runtime.keys, generation)
         return _open_base(runtime, job) if lost else generation
     stage.report(0.0, "opening a generation")

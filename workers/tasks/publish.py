@@ -38,7 +38,7 @@ def _publish(stage: Stage, dispatch: Dispatcher) -> bool:
         runtime.jobs.update(job.id, progress=1.0, message=message, result={"generation": None, "users": 0})
         return True
     stage.report(0.0, VERIFYING)
-    generation = runtime.generations.get(job.model, job.generation)
+    generation = runtime.generations.open(job.model, job.generation)
     if generation.state in {"building", "ready"}:
         if missing := missing_beside_rows(runtime.serving, runtime.keys, generation):
             log.warning("job %s: %s went away and is written again", job.id, ", ".join(missing))

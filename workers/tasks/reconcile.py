@@ -26,6 +26,9 @@ def reconcile(runtime: Runtime, dispatch: Dispatcher) -> Outcome:
     active = runtime.jobs.active()
     for job in active:
         runtime.lock.renew(job.model, job.id, lock_seconds(runtime))
+        if not job.known:
+            log.warning("job %s: %s is of another version, left to its workers", job.id, job.stage)
+            continue
         if runtime.jobs.is_stalled(job):
             _mend(runtime, dispatch, job)
         elif job.state == "queued" and job.message:
