@@ -21,7 +21,7 @@ from topshelf.settings.checks import Check
 
 STOP_SECONDS = 10
 SILENT_SECONDS = 30
-"""Of several processes, one that is silent for so long is replaced; on a busy machine imports take a while."""
+"""Of several processes, one that is silent for so long is replaced; imports alone may take a while."""
 
 
 INSTALLATION_CHECKS: tuple[Check, ...] = (check_profiling, check_reports)
