@@ -9,7 +9,7 @@ ifneq ($(wildcard ../shared/data),)
 export TOPSHELF_TEST_DATA ?= $(abspath ../shared/data)
 endif
 
-.PHONY: demo test test-kills check format clean help
+.PHONY: demo test test-kills test-tools check format clean help
 
 help: ## say what can be made
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -22,6 +22,9 @@ test: $(VENV)/test.done $(VENV)/bugsink.done ## run the whole suite against a re
 
 test-kills: $(VENV)/test.done ## kill -9 of workers at 20 random moments and of Redis; ten minutes
 	$(BIN)/python -m pytest -m kills $(PYTEST_ARGS)
+
+test-tools: $(VENV)/test.done ## start MLflow and Bugsink (where .venv/bugsink has it) as the compose file does
+	$(BIN)/python -m pytest -m tools $(PYTEST_ARGS)
 
 check: $(VENV)/test.done ## ruff, mypy --strict, import-linter
 	$(BIN)/ruff check .

@@ -18,6 +18,7 @@ from api.profiling import ProfiledRequests, Profiles, ShortCut, check_profiling
 from api.reader import Reader
 from api.reporting import report_refusal
 from api.routes import events, health, items, jobs, models, profiles, reco, session, users
+from api.tracing import TracedRequests
 from topshelf.release import release
 from topshelf.settings import Settings
 
@@ -40,7 +41,7 @@ class Application(FastAPI):
         self.state.tokens = tokens
         self.state.profiles = kept
         hot = HotRouteWithFaults if settings.fault_users else HotRoute
-        hot_route = hot(super().__call__, reader, tokens)
+        hot_route = hot(TracedRequests(super().__call__), reader, tokens)
         profiled = ProfiledRequests(hot_route, hot_route.begin, tokens, kept, settings.profile_every)
         # Where there is no profiler, nobody stands in the way.
         self._front: ASGIApp = profiled if kept.installed else hot_route

@@ -21,6 +21,7 @@ from api.reporting import place_of
 from api.route_names import LIST_PREFIX, LIST_ROUTE, without_converters
 from api.shelf import Wish
 from api.snapshot import LiveModel
+from api.tracing import REQUEST_ID, given_id
 from api.users import user_from_path
 from store.stock import UserRow
 from topshelf.errors import StoreError, UserNotFound
@@ -45,7 +46,7 @@ class HotRoute:
         self._reader = reader
         self._tokens = tokens
         self._slow_seconds = reader.settings.slow_request_seconds
-        self._answered = reader.metrics.answered("GET", LIST_ROUTE)
+        self._counts: dict[tuple[str, str, bool], Callable[[float], None]] = {}
         self._tasks: set[asyncio.Task[Response | None]] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -57,6 +58,8 @@ class HotRoute:
             return
         headers, age_seconds, body = response
         pairs = headers.pairs(age_seconds, len(body))
+        if request_id := given_id(scope["headers"]):
+            pairs.append((REQUEST_ID, request_id))
         await send({"type": "http.response.start", "status": 200, "headers": pairs})
         await send({"type": "http.response.body", "body": body})
 
@@ -166,12 +169,17 @@ class HotRoute:
         # An integer is JSON as it stands.
         encoded = user_key if type(user) is int else orjson.dumps(user)
         body = b'{"user_id":%b,"items":[%b]}' % (encoded, items)
-        self._reader.metrics.handed_out(model.name, source, stale=stale)
+        count = self._counts.get((model.name, source, stale)) or self._count_of(model.name, source, stale)
         seconds = perf_counter() - began
-        self._answered(seconds)
+        count(seconds)
         if seconds > self._slow_seconds:
             self._reader.reports.slow(place_of(TITLE, model), seconds, user=str(user))
         return model.headers(source, stale), int(model.age_seconds(time())), body
+
+    def _count_of(self, model: str, source: str, stale: bool) -> Callable[[float], None]:
+        """What counts lists of a model from a source."""
+        count = self._reader.metrics.answered("GET", LIST_ROUTE, model, source, stale=stale)
+        return self._counts.setdefault((model, source, stale), count)
 
     def _stored(self, model: LiveModel, row: UserRow) -> tuple[str, bytes] | None:
         """Source and encoded items of a row that is handed out as it stands; None where it is not."""

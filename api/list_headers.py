@@ -2,7 +2,7 @@
 
 from functools import cached_property
 
-AGE, LENGTH = b"x-reco-age", b"content-length"
+AGE, LENGTH, SOURCE = b"x-reco-age", b"content-length", b"x-reco-source"
 
 
 class ListHeaders:
@@ -11,7 +11,7 @@ class ListHeaders:
     def __init__(self, source: str, generation: str, *, stale: bool = False) -> None:
         self._shared = [
             (b"content-type", b"application/json"),
-            (b"x-reco-source", source.encode()),
+            (SOURCE, source.encode()),
             (b"x-reco-generation", generation.encode()),
             *([(b"x-reco-stale", b"true")] if stale else []),
         ]

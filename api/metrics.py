@@ -34,8 +34,8 @@ class Metrics:
         self._registry = CollectorRegistry()
         self._requests = Counter(
             "topshelf_requests_total",
-            "Requests by route and status",
-            ["method", "route", "status"],
+            "Requests by route, model, source of the list and status",
+            ["method", "route", "model", "source", "status"],
             registry=self._registry,
         )
         self._batches: list[Batch] = []
@@ -70,14 +70,20 @@ class Metrics:
             multiprocess_mode="mostrecent",
         )
 
-    def request(self, method: str, route: str, status: int, seconds: float) -> None:
-        """Count one request."""
-        self._requests.labels(method, route, status).inc()
+    def request(
+        self, method: str, route: str, status: int, seconds: float, *, model: str = "", source: str = ""
+    ) -> None:
+        """Count one request; ``model`` and ``source`` are empty where it is about none."""
+        self._requests.labels(method, route, model, source, status).inc()
         self._seconds.labels(method, route).observe(seconds)
 
-    def answered(self, method: str, route: str) -> Callable[[float], None]:
-        """Counts requests of one route answered with 200, given the seconds each took."""
-        batch = Batch(self._requests.labels(method, route, 200), self._seconds.labels(method, route))
+    def answered(
+        self, method: str, route: str, model: str, source: str, *, stale: bool
+    ) -> Callable[[float], None]:
+        """Counts requests of one route answered with 200 and one list, given the seconds each took."""
+        lists = [self._lists.labels(model, source), *([self._stale.labels(model)] if stale else [])]
+        requests = self._requests.labels(method, route, model, source, 200)
+        batch = Batch([requests, *lists], self._seconds.labels(method, route))
         self._batches.append(batch)
         return batch.note
 
@@ -120,8 +126,8 @@ class BulkHistogram(Histogram):
 class Batch:
     """Requests counted in plain integers, and handed to Prometheus's locked counters now and then."""
 
-    def __init__(self, requests: Counter, seconds: BulkHistogram) -> None:
-        self._requests = requests
+    def __init__(self, counters: Sequence[Counter], seconds: BulkHistogram) -> None:
+        self._counters = counters
         self._seconds = seconds
         self._total_seconds = 0.0
         self._counts = [0] * (len(SECONDS_BUCKETS) + 1)
@@ -140,5 +146,6 @@ class Batch:
         counts, self._counts = self._counts, [0] * len(self._counts)
         total, self._total_seconds = self._total_seconds, 0.0
         self._armed = False
-        self._requests.inc(sum(counts))
+        for counter in self._counters:
+            counter.inc(sum(counts))
         self._seconds.add(counts, total)

@@ -13,6 +13,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from api.hot_route import Response
 from api.profiling import ShortCut
+from api.tracing import REQUEST_ID, given_id
 
 if TYPE_CHECKING:
     from uvicorn._types import ASGI3Application
@@ -47,12 +48,14 @@ class ReaderProtocol(HttpToolsProtocol):
         if cycle.disconnected:
             return
         headers, age_seconds, body = response
+        request_id = given_id(cycle.scope["headers"])
         self.transport.write(
             b"".join(
                 [
                     OK,
                     *[b"%b: %b\r\n" % header for header in cycle.default_headers],
                     headers.lines(age_seconds, len(body)),
+                    b"%b: %b\r\n" % (REQUEST_ID, request_id) if request_id else b"",
                     b"\r\n" if cycle.keep_alive else b"connection: close\r\n\r\n",
                     body,
                 ]

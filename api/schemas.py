@@ -260,7 +260,7 @@ class JobBody(Body):
         {},
         description=(
             "`config` (hyper-parameters), `dataset`, `artifact`; the worker chooses the rest, and for a "
-            "`delta` everything"
+            "`delta` everything; `profile: true` has the workers keep a profile of each stage"
         ),
     )
     job_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")] | None = Field(
@@ -293,6 +293,7 @@ class JobAnswer(BaseModel):
     started: str | None = None
     finished: str | None = None
     updated: str | None = None
+    trace: str = Field("", description="the `X-Request-ID` it was asked for with; its log lines carry it")
 
 
 class JobsAnswer(BaseModel):

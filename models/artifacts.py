@@ -30,9 +30,12 @@ _log = logging.getLogger(__name__)
 
 
 class ArtifactManifest(BaseModel):
-    """What an artifact is and where it comes from; sizes in bytes, times in seconds and ISO UTC."""
+    """What an artifact is and where it comes from; sizes in bytes, times in seconds and ISO UTC.
 
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
+    Fields that a later version added are left out; the digest in the id covers them all the same.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore", ser_json_inf_nan="constants")
 
     id: str
     model: str
@@ -133,12 +136,12 @@ class Artifacts:
         if not _ID.fullmatch(artifact_id) or not folder.is_dir():
             raise ArtifactNotFound(f"there is no artifact {artifact_id!r} in {self.root}")
         try:
-            manifest = ArtifactManifest.model_validate_json((folder / MANIFEST_FILE).read_bytes())
+            text = (folder / MANIFEST_FILE).read_bytes()
+            manifest = ArtifactManifest.model_validate_json(text)
         except (OSError, ValidationError) as exc:
             raise CorruptArtifact(f"the manifest of artifact {artifact_id} cannot be read: {exc}") from exc
-        if manifest.id != artifact_id or not artifact_id.endswith(
-            _digest(manifest.model_dump(exclude={"id"}))
-        ):
+        written = json.loads(text)
+        if written.pop("id") != artifact_id or not artifact_id.endswith(_digest(written)):
             raise CorruptArtifact(f"the manifest of artifact {artifact_id} is not the one it was saved with")
         return manifest
 

@@ -2,6 +2,7 @@
 
 import difflib
 import importlib
+import importlib.util
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -27,6 +28,13 @@ _CLASSES: Mapping[str, tuple[str, str]] = {
     "dssm": ("models.deep.dssm", "Dssm"),
 }
 
+_LIBRARIES: Mapping[str, tuple[str, str]] = {
+    "models.lightfm": ("lightfm", "lightfm"),
+    "models.lightfm_ann": ("lightfm", "lightfm"),
+    "models.deep": ("torch", "deep"),
+}
+"""What a model of a module or package needs beside the rest, and the extra that brings it."""
+
 
 def model_names() -> tuple[str, ...]:
     """Every model there is."""
@@ -44,6 +52,21 @@ def model_class(name: str) -> type[Recommender]:
     module, attribute = _CLASSES[name]
     found: type[Recommender] = getattr(importlib.import_module(module), attribute)
     return found
+
+
+def check_installed(name: str) -> None:
+    """See that a model exists and that its library is installed, which is not imported.
+
+    Raises:
+        UnknownModel: no model has this name.
+        InvalidConfig: the library is not installed; names the extra that brings it.
+    """
+    if name not in _CLASSES:
+        raise UnknownModel(f"no model is named {name!r}{_nearest(name, _CLASSES)}")
+    module = _CLASSES[name][0]
+    library, extra = _LIBRARIES.get(module) or _LIBRARIES.get(module.rpartition(".")[0]) or ("", "")
+    if library and importlib.util.find_spec(library) is None:
+        raise InvalidConfig(f"{name} needs {library}, which is not installed; install topshelf[{extra}]")
 
 
 def model_config(name: str, params: Mapping[str, Any] | None = None) -> ModelConfig:

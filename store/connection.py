@@ -60,8 +60,8 @@ def connect(url: str, *, timeout_seconds: float = 5, retries: int = 3) -> redis.
             retry=Retry(ExponentialBackoff(cap=0.5, base=0.05), retries=retries),
             health_check_interval=30,
         )
-    except ValueError as error:
-        raise StoreError(f"not a Redis URL: {error}") from error
+    except ValueError:  # its text may hold a piece of the password
+        raise StoreError("not a Redis URL, or one that cannot be read") from None
 
 
 @store_errors()

@@ -13,7 +13,7 @@ from typing import Self
 
 import redis
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import BusyLoadingError, RedisError
 from redis.retry import Retry
 
 from store.connection import OLDEST_SERVER, server_version
@@ -64,6 +64,15 @@ class EmbeddedRedis:
     def running(self) -> bool:
         """Whether the server was started and its process is alive."""
         return self._process is not None and self._process.poll() is None
+
+    @property
+    def exit_code(self) -> int | None:
+        """The server's exit code, or minus the signal that ended it; None while there is none."""
+        return self._process.poll() if self._process else None
+
+    def answers(self) -> bool:
+        """Whether the server answers within a second; one that still loads its files does."""
+        return _answers(self.port)
 
     def start(self, *, timeout_seconds: float = START_SECONDS) -> Self:
         """Start the server and wait until it answers; a second call on a running server does nothing.
@@ -240,6 +249,17 @@ def _process_behind(port: int) -> int | None:
             return int(client.info("server")["process_id"])
         except RedisError:
             return None
+
+
+def _answers(port: int) -> bool:
+    with redis.Redis(port=port, socket_timeout=1, socket_connect_timeout=1, retry=NO_RETRY) as client:
+        try:
+            client.ping()
+        except BusyLoadingError:
+            return True
+        except RedisError:
+            return False
+    return True
 
 
 def _ask_to_shut_down(port: int) -> None:

@@ -9,7 +9,7 @@ import redis
 from store import documents, scripts
 from store.buckets import chunk_count
 from store.connection import store_errors
-from store.generation import Generation, Layout, Pointer
+from store.generation import FORMAT, Generation, Layout, Pointer
 from store.keys import Keys
 from store.rows import id_width
 from store.sweeping import remove, sweep_model
@@ -116,6 +116,7 @@ class Generations:
             recall=recall,
             base=base,
             newer=newer,
+            format=FORMAT,
         )
         self._client.sadd(self._keys.models, model)
         record = [part for pair in generation.to_fields().items() for part in pair]
@@ -134,6 +135,17 @@ class Generations:
         if not raw:
             raise GenerationNotFound(f"{model} has no generation {generation}")
         return Generation.from_fields(raw)
+
+    def open(self, model: str, generation: str) -> Generation:
+        """One generation whose content is to be read or written.
+
+        Raises:
+            GenerationNotFound: as :meth:`get`.
+            LaterVersion: a later version of the code wrote it.
+        """
+        found = self.get(model, generation)
+        found.check_format()
+        return found
 
     @store_errors()
     def models(self) -> list[str]:

@@ -4,7 +4,7 @@ import secrets
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import redis
 
@@ -29,6 +29,14 @@ __all__ = ["FINAL_STATES", "STAGES", "FinalState", "Job", "JobKind", "JobState",
 
 LISTED_AT_ONCE = 100
 SECONDS_A_DAY = 86_400
+
+
+class JobTags(NamedTuple):
+    """A job's kind and model, and the trace of the request that asked for it, where one did."""
+
+    kind: str
+    model: str
+    trace: str
 
 
 class Jobs:
@@ -96,6 +104,19 @@ class Jobs:
     def exists(self, job_id: str) -> bool:
         """Whether there is a job with this id."""
         return bool(self._client.exists(self._keys.job(job_id)))
+
+    @store_errors()
+    def tags(self, job_id: str) -> JobTags:
+        """What log lines and figures name a job by.
+
+        Raises:
+            JobNotFound: there is none with this id.
+        """
+        fields = self._client.hmget(self._keys.job(job_id), *JobTags._fields)
+        kind, model, trace = (field.decode() if field else "" for field in cast("list[bytes | None]", fields))
+        if not kind:
+            raise JobNotFound(f"there is no job {job_id!r}")
+        return JobTags(kind, model, trace)
 
     def active(self) -> Sequence[Job]:
         """Jobs that are not over, newest first."""

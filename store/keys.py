@@ -4,7 +4,12 @@ Braces are literal hash tags: keys that share one live in the same Redis Cluster
 script may touch them together.
 """
 
+import re
 from dataclasses import dataclass
+from typing import Literal
+
+KeyRole = Literal["durable", "serving", "shelf", "lock"]
+"""On which server a key stands, and whether it is worth keeping: shelves are stocked anew, locks run out."""
 
 
 @dataclass(frozen=True)
@@ -157,6 +162,16 @@ class Keys:
         return f"{self.prefix}models"
 
     @property
+    def redbeat(self) -> str:
+        """What every key of the scheduler starts with."""
+        return f"{self.prefix}redbeat:"
+
+    @property
+    def beat_lock(self) -> str:
+        """Held by the one scheduler that is at work; RedBeat makes the name of its prefix."""
+        return f"{self.redbeat}:lock"
+
+    @property
     def events(self) -> str:
         """Stream of feedback that is not drained yet."""
         return f"{self.prefix}events"
@@ -175,6 +190,22 @@ class Keys:
     def items_version(self) -> str:
         """Counter raised after each change to hidden items or to what is known about items."""
         return f"{self.prefix}items:version"
+
+    @property
+    def pattern(self) -> str:
+        """Glob that matches every key."""
+        return re.sub(r"([\\*?\[\]^-])", r"\\\1", self.prefix) + "*"
+
+    def role_of(self, key: bytes) -> KeyRole:
+        """What a key that starts with the prefix is; of those of a model, fence and hold alone are kept."""
+        name = key.decode().removeprefix(self.prefix)
+        if name.endswith(":lock"):
+            return "lock"
+        if name.startswith("{"):
+            return "serving" if name.endswith(("}:fence", "}:hold")) else "shelf"
+        if name.startswith(("b:", "o:", "catalog:", "knn:")):
+            return "shelf"
+        return "serving" if name.startswith(("u:", "p:", "marks:", "items:", "models")) else "durable"
 
     @property
     def _escaped(self) -> str:

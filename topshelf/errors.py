@@ -5,13 +5,14 @@ TopshelfError
   DataError
     UnreadableFile · MissingColumn · EmptyData · TooManyRejects · InvalidId
     DatasetNotFound · CorruptDataset · RunNotFound
+    CorruptBackup · SystemNotEmpty
   ModelError
     UnknownModel · InvalidConfig · NotFitted · TrainingFailed · CannotFoldIn
     ArtifactNotFound · CorruptArtifact · GateRefused · RecallTooLow
   StoreError
     StoreUnavailable · UnsuitableServer · NotEnoughRoom
     GenerationNotFound · GenerationIncomplete · FenceLost · ModelOnHold · NothingToRollBack
-    BlobNotFound · LockHeld · EventsFull · JobNotFound · NightNotFound
+    BlobNotFound · LockHeld · EventsFull · JobNotFound · NightNotFound · LaterVersion
   JobError
     JobCancelled · JobFailed · JobDelayed · ChunkTaken · NightAtWork
   TrackerError
@@ -94,6 +95,18 @@ class RunNotFound(DataError):
     """Raised when no training run has this id."""
 
     key = "run_not_found"
+
+
+class CorruptBackup(DataError):
+    """Raised when a backup is no backup, is cut short or was altered; nothing was restored."""
+
+    key = "backup_corrupt"
+
+
+class SystemNotEmpty(DataError):
+    """Raised when a backup would be restored over what is there; nothing was changed."""
+
+    key = "system_not_empty"
 
 
 class ModelError(TopshelfError):
@@ -238,6 +251,12 @@ class NightNotFound(StoreError):
     """Raised when no nightly run has this id."""
 
     key = "night_not_found"
+
+
+class LaterVersion(StoreError):
+    """Raised when a later version of the code wrote what this one would misread; upgrade this process."""
+
+    key = "later_version"
 
 
 class JobError(TopshelfError):

@@ -1,6 +1,6 @@
 """Entry point of Celery's own commands: ``celery -A workers.app worker``."""
 
 from topshelf.settings import Settings
-from workers.celery_app import create_app
+from workers.celery_app import service_app
 
-app = create_app(Settings.from_environment())
+app = service_app(Settings.from_environment())

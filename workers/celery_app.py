@@ -12,11 +12,12 @@ from typing import Any, cast
 from celery import Celery, signals
 
 from store.dispatch import broker_options
+from store.keys import Keys
 from topshelf.settings import Settings
-from workers import transport
+from workers import exposition, task_logs, transport
+from workers.binding import Task, bind
 from workers.dispatch import HOOKS_TASK, NIGHT_TASK, SYNC_TASK, Dispatcher
 from workers.hooks.telling import tell_hooks
-from workers.observing import TaskCall, observed
 from workers.runtime import Runtime
 from workers.schedule import beat_schedule
 from workers.schedules import schedules_of
@@ -30,8 +31,6 @@ from workers.tasks.publish import publish
 from workers.tasks.reconcile import reconcile
 from workers.tasks.synchronise import sync_runs
 from workers.tasks.train import train
-
-Task = Callable[..., None]
 
 TASKS: dict[str, Task] = {
     "topshelf.pipeline": pipeline,
@@ -54,6 +53,14 @@ class TopshelfCelery(Celery):  # type: ignore[misc]  # celery has no types
     """A Celery app that knows its settings, and is rebuilt from them in a spawned child."""
 
     settings: Settings
+    runtime: Runtime
+
+    @cached_property
+    def redbeat_conf(self) -> Any:
+        """RedBeat's configuration; its URL stays out of ``conf``, which a worker tells whoever asks it."""
+        from workers.redbeat_config import BeatConfig  # noqa: PLC0415 -- for beat alone
+
+        return BeatConfig(self)
 
     @cached_property
     def Beat(self) -> type:  # noqa: N802 -- Celery's name for it
@@ -61,7 +68,16 @@ class TopshelfCelery(Celery):  # type: ignore[misc]  # celery has no types
         return cast("type", self.subclass_with_self("workers.beat:ReportingBeat"))
 
     def __reduce__(self) -> tuple[Callable[[Settings], "TopshelfCelery"], tuple[Settings]]:
-        return create_app, (self.settings,)
+        return service_app, (self.settings,)
+
+
+def service_app(settings: Settings) -> TopshelfCelery:
+    """The app in a process that runs it, a service or a child of one: the log and the figures are its own."""
+    app = create_app(settings)
+    task_logs.install(app, app.runtime)
+    if settings.metrics_port:
+        signals.worker_init.connect(lambda **_: exposition.answer(settings), weak=False)
+    return app
 
 
 def create_app(settings: Settings) -> TopshelfCelery:
@@ -70,23 +86,12 @@ def create_app(settings: Settings) -> TopshelfCelery:
     app = TopshelfCelery("topshelf")
     app.settings = settings
     app.conf.update(_configuration(settings))
-    runtime = Runtime(settings)
+    runtime = app.runtime = Runtime(settings)
     signals.worker_process_shutdown.connect(runtime.close_reports)
     dispatcher = Dispatcher(app)
     for name, task in TASKS.items():
-        app.task(_bind(name, task, runtime, dispatcher), name=name, shared=False)
+        app.task(bind(name, task, runtime, dispatcher), name=name, shared=False)
     return app
-
-
-def _bind(name: str, task: Task, runtime: Runtime, dispatcher: Dispatcher) -> Task:
-    def call(*ids: Any) -> None:
-        with observed(runtime, TaskCall(name, ids)):
-            task(runtime, dispatcher, *ids)
-
-    call.__doc__ = task.__doc__
-    call.__module__ = task.__module__
-    call.__name__ = task.__name__
-    return call
 
 
 def _configuration(settings: Settings) -> dict[str, Any]:
@@ -107,6 +112,7 @@ def _configuration(settings: Settings) -> dict[str, Any]:
         "task_time_limit": settings.task_limit_seconds,
         "task_send_sent_event": True,
         "worker_send_task_events": True,
+        "worker_consumer": "workers.consumer:Consumer",
         "worker_prefetch_multiplier": 1,
         "worker_concurrency": settings.worker_processes,
         "worker_cancel_long_running_tasks_on_connection_loss": False,
@@ -119,8 +125,7 @@ def _configuration(settings: Settings) -> dict[str, Any]:
         "beat_scheduler": "redbeat.RedBeatScheduler",
         "beat_max_loop_interval": 5,
         "beat_schedule": beat_schedule(settings),
-        "redbeat_redis_url": durable_url,
         "redbeat_redis_options": {"socket_timeout": 30, "socket_connect_timeout": 5},
-        "redbeat_key_prefix": f"{settings.key_prefix}redbeat:",
+        "redbeat_key_prefix": Keys(settings.key_prefix).redbeat,
         "redbeat_lock_timeout": 25,
     }

@@ -50,12 +50,18 @@ class Dispatcher:
     @broker_errors()
     def start(self, job_id: str) -> None:
         """Send the first task of a job, which checks that it may start."""
-        self.app.send_task(START_TASK, args=[job_id], queue=START_QUEUE)
+        self.app.send_task(START_TASK, args=[job_id], queue=START_QUEUE, argsrepr=job_id, kwargsrepr="")
 
     @broker_errors()
     def stage(self, job: Job, stage: str) -> None:
         """Send one stage of a job."""
-        self.app.send_task(TASK_OF_STAGE[stage], args=[job.id], queue=self.queue_of(job.model, stage))
+        self.app.send_task(
+            TASK_OF_STAGE[stage],
+            args=[job.id],
+            queue=self.queue_of(job.model, stage),
+            argsrepr=job.id,
+            kwargsrepr=_described(job, job.generation),
+        )
 
     @broker_errors()
     def chunks(self, job: Job, generation: str, chunks: Iterable[int]) -> None:
@@ -64,7 +70,12 @@ class Dispatcher:
         with self.app.producer_pool.acquire(block=True) as producer:
             for chunk in chunks:
                 self.app.send_task(
-                    CHUNK_TASK, args=[job.id, generation, chunk], queue=queue, producer=producer
+                    CHUNK_TASK,
+                    args=[job.id, generation, chunk],
+                    queue=queue,
+                    producer=producer,
+                    argsrepr=f"{job.id}, {generation}, {chunk}",
+                    kwargsrepr=f"{_described(job, generation)} · chunk {chunk}",
                 )
 
     @broker_errors()
@@ -99,3 +110,9 @@ class Dispatcher:
         """How many messages nobody has taken from a queue yet."""
         with self.app.connection_for_write() as connection, connection.channel() as channel:
             return int(channel.queue_declare(queue=queue, passive=False).message_count)
+
+
+def _described(job: Job, generation: str) -> str:
+    """What a message is about, as Flower shows it in place of keyword arguments, of which there are none."""
+    parts = [job.model, job.kind, *([f"dataset {job.dataset}"] if job.dataset else [])]
+    return " · ".join([*parts, *([f"generation {generation}"] if generation else [])])

@@ -15,7 +15,7 @@ from store.night import ModelOutcome, NightlyRun, Trigger
 from topshelf.errors import InvalidConfig, JobNotFound, NightAtWork
 from workers.cron import due_on, is_daily_at_most, last_due, now_in
 from workers.dispatch import Dispatcher
-from workers.outcomes import outcome_of
+from workers.night_outcomes import outcome_of
 from workers.runtime import Runtime
 from workers.schedules import Schedule, schedules_of
 from workers.stage import MAX_ATTEMPTS

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any, NamedTuple
 
+from workers.profiling import profiled
 from workers.reporting import reported
 from workers.runtime import Runtime
 
@@ -22,7 +23,13 @@ class TaskCall(NamedTuple):
 
 Observer = Callable[[Runtime, TaskCall], AbstractContextManager[None]]
 
-OBSERVERS: tuple[Observer, ...] = (reported,)
+
+def counted(runtime: Runtime, call: TaskCall) -> AbstractContextManager[None]:
+    """Counts and times a task."""
+    return runtime.metrics.task(call.task)
+
+
+OBSERVERS: tuple[Observer, ...] = (counted, reported, profiled)
 """The first is the outermost."""
 
 

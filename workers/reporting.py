@@ -15,6 +15,7 @@ from topshelf.errors import (
     FenceLost,
     GateRefused,
     InvalidConfig,
+    LaterVersion,
     LockHeld,
     ModelOnHold,
     RecallTooLow,
@@ -54,6 +55,8 @@ def reported(runtime: Runtime, call: "TaskCall") -> Iterator[None]:
     token = _under_way.set(task)
     try:
         yield
+    except LaterVersion:
+        raise  # other workers do it
     except Exception as error:
         if not task.is_told(error):
             _report_task(runtime, call, error)

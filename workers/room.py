@@ -10,6 +10,7 @@ from rich.filesize import decimal
 from store.connection import Memory, memory_of
 from topshelf.errors import NotEnoughRoom
 from workers.runtime import Runtime
+from workers.task_events import tell_progress
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +61,9 @@ class Room:
             )
         if not self._waited_seconds:
             log.warning("job %s waits for room in Redis: %s", self._job_id, used)
-        self._runtime.jobs.update(self._job_id, message=f"waiting for room in Redis: {used}")
+        message = f"waiting for room in Redis: {used}"
+        self._runtime.jobs.update(self._job_id, message=message)
+        tell_progress(message)
         now = time.monotonic()
         if now - self._swept >= settings.reconcile_seconds:
             self._swept = now

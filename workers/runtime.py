@@ -18,6 +18,7 @@ from store.nights import Nights
 from topshelf.reports import Reports
 from topshelf.settings import Settings
 from workers.indexes import Indexes
+from workers.metrics import WorkerMetrics
 from workers.tracking import Runs
 from workers.tracking.runs import file_name
 
@@ -64,6 +65,10 @@ class Runtime:
     @cached_property
     def generations(self) -> Generations:
         return Generations(self.serving, self.keys)
+
+    @cached_property
+    def metrics(self) -> WorkerMetrics:
+        return WorkerMetrics()
 
     def sweep(self) -> None:
         """Unlink what is due of every model's old generations."""

@@ -122,8 +122,7 @@ def schedules_of(settings: Settings) -> Schedules:
     """
     found, faults = _of_file(settings) if settings.schedule_file else _of_settings(settings)
     if faults:
-        listed = "\n".join(f"  {fault}" for fault in dict.fromkeys(faults))
-        raise SettingsError(f"the schedules are not usable:\n{listed}")
+        raise SettingsError("\n".join(dict.fromkeys(faults)))
     return found
 
 

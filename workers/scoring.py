@@ -45,8 +45,17 @@ def write_chunk(
     writer = BucketWriter(
         runtime.serving, runtime.keys, generation, connections=runtime.settings.write_connections
     )
-    blocks = buckets.blocks(chunk, BLOCK_USERS)
-    return write_blocks(writer, blocks, _rows_of(generation, shelf), report)
+    blocks, metrics = buckets.blocks(chunk, BLOCK_USERS), runtime.metrics
+    make_rows = _rows_of(generation, shelf)
+
+    def rows_of(users: np.ndarray) -> PackedRows:
+        rows = make_rows(users)
+        metrics.scored(generation.model, len(users))
+        return rows
+
+    written = write_blocks(writer, blocks, rows_of, report)
+    metrics.written(generation.model, written)
+    return written
 
 
 def _rows_of(generation: Generation, shelf: Shelf) -> RowsOf:

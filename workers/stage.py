@@ -10,13 +10,16 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import copy_context
 from dataclasses import dataclass, field
 
 from store.jobs import STAGES, FinalState, Job
-from topshelf.errors import JobCancelled, JobDelayed, StoreUnavailable, TopshelfError
+from topshelf.errors import JobCancelled, JobDelayed, LaterVersion, StoreUnavailable, TopshelfError
 from workers.dispatch import Dispatcher
+from workers.outcome import Outcome
 from workers.reporting import report_job, set_aside
 from workers.runtime import Runtime
+from workers.task_events import tell_progress
 
 log = logging.getLogger(__name__)
 
@@ -28,11 +31,16 @@ STAGE_SHARES = {"train": 3.0, "evaluate": 3.0, "precompute": 3.0, "publish": 1.0
 
 @dataclass
 class Stage:
-    """What the work of a stage sees: its job, a way to report progress, and to be told to stop."""
+    """What the work of a stage sees: its job, a way to report progress, and to be told to stop.
+
+    Attributes:
+        said: what the work has to say of itself once it is over, in a few words with ids and figures.
+    """
 
     runtime: Runtime
     job: Job
     name: str
+    said: str = ""
     _reported: float = field(default=0.0, init=False)
 
     def report(self, share: float, message: str) -> None:
@@ -48,6 +56,7 @@ class Stage:
         if self.runtime.jobs.is_cancelling(self.job.id):
             raise JobCancelled(f"job {self.job.id} was cancelled during {self.name}")
         self.runtime.jobs.update(self.job.id, progress=overall(self.job, self.name, share), message=message)
+        tell_progress(message, share)
 
 
 def overall(job: Job, stage: str, share: float) -> float:
@@ -60,37 +69,41 @@ def overall(job: Job, stage: str, share: float) -> float:
 
 def run_stage(
     runtime: Runtime, dispatch: Dispatcher, job_id: str, name: str, work: Callable[[Stage], bool]
-) -> None:
+) -> Outcome:
     """Run ``work`` as the stage ``name`` of a job, unless another delivery is at it or it is past.
 
     ``work`` returns whether the stage is over; where it is not (chunks are under way) the job waits in it.
-    A server that cannot be reached, or a delta that has yet to stop, leaves the stage to the reconciler;
-    every other error ends the job.
+    A server that cannot be reached, a delta that has yet to stop, or a generation of a later version leaves
+    the stage to the reconciler; every other error ends the job.
     """
     if not runtime.jobs.begin_stage(job_id, name, runtime.settings.lease_seconds):
         log.info("job %s: %s is done, or somebody is at it", job_id, name)
-        return
+        return Outcome(f"{name} is done, or somebody is at it")
     job = runtime.jobs.get(job_id)
     log.info("job %s: %s begins (attempt %d)", job_id, name, job.attempts)
+    stage, began = Stage(runtime, job, name), time.monotonic()
     try:
         with kept_alive(runtime, job):
-            over = work(Stage(runtime, job, name))
+            over = work(stage)
     except JobCancelled as cancelled:
         end_job(runtime, job_id, "cancelled", cancelled)
+        return Outcome(str(cancelled))
     except StoreUnavailable:
         log.warning("job %s: %s lost its server and will be sent again", job_id, name, exc_info=True)
         raise
-    except JobDelayed as delayed:
+    except (JobDelayed, LaterVersion) as delayed:
         log.info("job %s: %s will be sent again: %s", job_id, name, delayed)
+        return Outcome(f"{job.model}: {name} will be sent again: {delayed}")
     except TopshelfError as error:
         log.warning("job %s: %s failed: %s", job_id, name, error)
         end_job(runtime, job_id, "failed", error)
+        return Outcome(f"{job.model}: {name} failed: {error}", failed=True)
     except Exception as error:
         end_job(runtime, job_id, "failed", error)
         raise
-    else:
-        if over:
-            go_on(runtime, dispatch, job_id, name)
+    if over:
+        go_on(runtime, dispatch, job_id, name)
+    return Outcome(f"{job.model}: {stage.said or name}, {time.monotonic() - began:.1f} s")
 
 
 def go_on(runtime: Runtime, dispatch: Dispatcher, job_id: str, done: str) -> None:
@@ -109,19 +122,21 @@ def go_on(runtime: Runtime, dispatch: Dispatcher, job_id: str, done: str) -> Non
 def end_job(runtime: Runtime, job_id: str, state: FinalState, error: Exception | None = None) -> None:
     """End a job, give back its lock and close the generation it leaves behind."""
     job = runtime.jobs.get(job_id)
-    described = None
+    described, said = None, ""
     if error is not None:
         key = error.key if isinstance(error, TopshelfError) else "unexpected_error"
+        said = runtime.settings.without_secrets(str(error))
+        described = {"error_key": key, "error_message": said or type(error).__name__}
         set_aside(error)
-        described = {"error_key": key, "error_message": str(error) or type(error).__name__}
         if job.fence:
-            runtime.generations.fail(job.model, str(job.fence), str(error))
+            runtime.generations.fail(job.model, str(job.fence), said)
     if "train" in STAGES[job.kind]:
-        reason = f"{type(error).__name__}: {error}" if error is not None else ""
+        reason = f"{type(error).__name__}: {said}" if error is not None else ""
         runtime.runs.log(job_id).end(state, reason)
         shutil.rmtree(runtime.checkpoints(job_id), ignore_errors=True)
     if runtime.jobs.finish(job_id, state, error=described):
-        log.info("job %s: %s%s", job_id, state, f" ({error})" if error else "")
+        log.info("job %s: %s%s", job_id, state, f" ({said})" if error else "")
+        runtime.metrics.job_ended(job.kind, job.model, state, described["error_key"] if described else "")
         if error is not None and state == "failed":
             report_job(runtime, job, error)
     runtime.lock.release(job.model, job_id)
@@ -155,7 +170,7 @@ def renewed(renew: Callable[[], object], every_seconds: float, name: str) -> Ite
             except StoreUnavailable:
                 log.warning("%s: its lease could not be renewed", name)
 
-    thread = threading.Thread(target=keep_on, name=f"lease-{name}", daemon=True)
+    thread = threading.Thread(target=copy_context().run, args=(keep_on,), name=f"lease-{name}", daemon=True)
     thread.start()
     try:
         yield

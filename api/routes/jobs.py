@@ -10,6 +10,7 @@ from api.reader import Reader, reader_of
 from api.schemas import JobAnswer, JobBody, JobsAnswer
 from store.jobs import Job
 from topshelf.errors import StoreError, StoreUnavailable
+from topshelf.logs import current_trace
 
 router = APIRouter(prefix="/jobs", tags=["jobs"], dependencies=[Depends(requires(Scope.admin))])
 
@@ -24,7 +25,9 @@ def create_job(request: Request, response: Response, body: JobBody) -> JobAnswer
     """
     reader = reader_of(request)
     reader.dispatcher.check_installed()
-    job, created = reader.jobs.create(body.kind, body.model, params=body.params, job_id=body.job_id)
+    job, created = reader.jobs.create(
+        body.kind, body.model, params=body.params, job_id=body.job_id, trace=current_trace()
+    )
     if created:
         _send(reader, job)
     response.headers["Location"] = f"/jobs/{job.id}"

@@ -150,7 +150,7 @@ StartWorker = Callable[..., WorkerProcess]
 def start_worker(settings: Settings) -> Iterator[StartWorker]:
     started: list[WorkerProcess] = []
 
-    def start(*command: str) -> WorkerProcess:
+    def start(*command: str, settings: Settings = settings) -> WorkerProcess:
         process = WorkerProcess(settings, *(command or ("worker",)))
         started.append(process)
         return process

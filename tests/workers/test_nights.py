@@ -11,7 +11,7 @@ from store.night import NightlyRun
 from topshelf.errors import NightAtWork
 from topshelf.settings import Settings
 from workers.dispatch import Dispatcher
-from workers.nights import begin, begin_missed, due_by_hand, follow, run_id_of, start_models
+from workers.nights import Clock, begin, begin_missed, due_by_hand, follow, run_id_of, start_models
 from workers.runtime import Runtime
 from workers.schedules import Schedule, schedules_of
 
@@ -38,9 +38,14 @@ def at(moment: str, fold: int = 0) -> dt.datetime:
     return dt.datetime.fromisoformat(moment).replace(tzinfo=BERLIN, fold=fold)
 
 
+def showing(moment: dt.datetime) -> Clock:
+    """A clock that stands still."""
+    return lambda _: moment
+
+
 def looked_at(runtime: Runtime, *moments: dt.datetime) -> list[NightlyRun]:
     """What was begun by looking at those moments, one after another."""
-    return [run for moment in moments for run in begin_missed(runtime, lambda _: moment)]
+    return [run for moment in moments for run in begin_missed(runtime, showing(moment))]
 
 
 def end(runtime: Runtime, *runs: NightlyRun) -> None:
@@ -67,7 +72,8 @@ def test_of_several_missed_runs_the_last_is_caught_up(runtime: Runtime) -> None:
 def test_a_schedule_that_catches_nothing_up_waits_for_the_next(settings: Settings, tmp_path: Path) -> None:
     file = tmp_path / "schedule.toml"
     file.write_text(
-        '[schedules.nightly]\ncron = "30 2 * * *"\ntimezone = "Europe/Berlin"\nmodels = ["als"]\ncatch_up = false'
+        '[defaults]\ntimezone = "Europe/Berlin"\ncatch_up = false\n'
+        '[schedules.nightly]\ncron = "30 2 * * *"\nmodels = ["als"]\n'
     )
     runtime = Runtime(settings.model_copy(update={"schedule_file": file}))
     [run] = looked_at(runtime, at("2026-11-20T12:00"), at("2026-11-24T09:00"), at("2026-11-25T02:30"))
@@ -113,7 +119,8 @@ def test_schedules_do_not_wait_for_one_another(settings: Settings, tmp_path: Pat
         '[schedules.two]\ncron = "30 2 * * *"\nmodels = ["popular"]\n'
     )
     runtime = Runtime(settings.model_copy(update={"schedule_file": file}))
-    begun = looked_at(runtime, at("2026-11-23T12:00"), at("2026-11-24T02:30"))
+    first, later = at("2026-11-23T12:00"), at("2026-11-24T02:30")
+    begun = looked_at(runtime, first, later)
     assert [run.id for run in begun] == ["one-2026-11-24", "two-2026-11-24"]
 
 

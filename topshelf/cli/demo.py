@@ -34,9 +34,9 @@ def demo(
     """Run everything here: ingest, train four models, stock Redis, print the lists, serve until Ctrl-C."""
     from topshelf.cli.services import interruptible, say, wait_for_interrupt
     from topshelf.local.ports import on_free_ports
-    from topshelf.local.system import local_system
+    from topshelf.local.system import CHECKS, local_system
 
-    settings = on_free_ports(Settings.from_environment(), say)
+    settings = on_free_ports(Settings.from_environment(checks=CHECKS), say)
     console.rule("[bold]1 of 4[/] services", align="left")
     with interruptible(), local_system(settings, say) as system:
         console.print("Redis, worker, beat, Flower and the reader are up")
@@ -46,7 +46,7 @@ def demo(
         _run_pipelines(system, version)
         console.rule("[bold]4 of 4[/] recommendations", align="left")
         _show_users(system, version)
-        console.print(system.addresses(), highlight=False, soft_wrap=True, markup=False)
+        say(system.addresses(with_secrets=console.is_terminal))
         if not leave:
             console.print("\nCtrl-C stops everything.")
             wait_for_interrupt()

@@ -10,12 +10,16 @@ def main() -> None:
     """Run the command."""
     # Each module registers its commands; their libraries are imported when a command runs.
     from topshelf.cli import (  # noqa: F401
+        backups,
+        bot,
         data,
         demo,
+        exporter,
         jobs,
         metrics,
         nights,
         plan,
+        profile,
         reports,
         runs,
         services,

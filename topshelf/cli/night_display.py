@@ -12,8 +12,8 @@ from store.night import ModelOutcome, NightlyRun
 from topshelf.cli.job_display import PATIENCE_SECONDS, POLL_SECONDS, display_on
 from topshelf.cli.tables import listing
 from workers.dispatch import Dispatcher
+from workers.night_outcomes import seconds_of
 from workers.nights import follow
-from workers.outcomes import seconds_of
 from workers.runtime import Runtime
 
 FOLLOW_SECONDS = 2.0

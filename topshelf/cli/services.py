@@ -11,28 +11,26 @@ from typing import Annotated
 import typer
 
 from topshelf.cli.application import app, console
-from topshelf.errors import SettingsError
-from topshelf.reports import check_reports
 from topshelf.settings import Settings, process_environment, settings_page
 
 PANEL = "Services"
 INTERRUPTED = 130
+TASK_COLUMNS = "name,state,args,kwargs,result,started,runtime,worker,uuid"
+"""What Flower's table of tasks shows; its DEBUG log is left out, it holds the secret of its cookies."""
 
 
 @app.command(rich_help_panel=PANEL)
 def up() -> None:
-    """Run everything on this machine: Redis, a worker, beat, Flower and the reader; Ctrl-C stops all.
+    """Run everything on this machine: Redis, a worker, beat, Flower, exporter and reader; Ctrl-C stops all.
 
     A Redis is started here unless TOPSHELF_SERVING_URL or TOPSHELF_DURABLE_URL name one.
     """
-    from topshelf.local.system import local_system
+    from topshelf.local.system import CHECKS, local_system
 
-    settings = Settings.from_environment()
-    check_reports(settings)
-    _check_schedules(settings)
+    settings = Settings.from_environment(checks=CHECKS)
     console.print("starting Redis, worker, beat, Flower and the reader …")
     with interruptible(), local_system(settings, say) as system:
-        console.print(system.addresses(), highlight=False, soft_wrap=True, markup=False)
+        say(system.addresses(with_secrets=console.is_terminal))
         console.print("Ctrl-C stops everything.")
         wait_for_interrupt()
         console.print("stopping …")
@@ -41,9 +39,9 @@ def up() -> None:
 @app.command(rich_help_panel=PANEL)
 def api() -> None:
     """Run the reader (needs the api extra only)."""
-    from api.server import run
+    from api.server import CHECKS, run
 
-    run(Settings.from_environment())
+    run(Settings.from_environment(checks=CHECKS))
 
 
 @app.command(rich_help_panel=PANEL)
@@ -53,28 +51,31 @@ def worker(
     ] = None,
 ) -> None:
     """Run a Celery worker."""
+    from workers.checks import CHECKS
+    from workers.exposition import prepare
+
     taken = tuple(queue.strip() for queue in queues.split(",")) if queues else None
-    settings = Settings.from_environment(queues=taken)
-    check_reports(settings)
-    _check_schedules(settings)
-    _celery(settings, "worker", "--queues", ",".join(settings.queues), "--loglevel", settings.log_level)
+    settings = Settings.from_environment(queues=taken, checks=CHECKS)
+    arguments = ("worker", "--queues", ",".join(settings.queues), "--loglevel", settings.log_level)
+    _celery(settings, *arguments, **prepare(settings))
 
 
 @app.command(rich_help_panel=PANEL)
 def beat() -> None:
     """Run the scheduler of the nightly pipeline, the reconciler and the event drain."""
-    settings = Settings.from_environment()
-    check_reports(settings)
-    _check_schedules(settings)
+    from workers.checks import CHECKS
+
+    settings = Settings.from_environment(checks=CHECKS)
     _celery(settings, "beat", "--loglevel", settings.log_level)
 
 
 @app.command(rich_help_panel=PANEL)
 def flower() -> None:
     """Run Flower behind basic auth."""
-    settings = Settings.from_environment()
-    if not settings.flower_password.get_secret_value():
-        raise SettingsError("TOPSHELF_FLOWER_PASSWORD: Flower is not started without a password; set one")
+    from topshelf.settings.checks import flower_has_a_password
+    from workers.checks import CHECKS
+
+    settings = Settings.from_environment(checks=(flower_has_a_password, *CHECKS))
     folder = settings.data_dir / "flower"
     folder.mkdir(parents=True, exist_ok=True)
     _celery(
@@ -86,7 +87,8 @@ def flower() -> None:
         f"--db={folder / 'flower.db'}",
         "--state_save_interval=60000",
         "--max_tasks=10000",
-        f"--logging={settings.log_level.lower()}",
+        f"--tasks-columns={TASK_COLUMNS}",
+        f"--logging={'info' if settings.log_level == 'DEBUG' else settings.log_level.lower()}",
         FLOWER_BASIC_AUTH=f"{settings.flower_user}:{settings.flower_password.get_secret_value()}",
     )
 
@@ -128,17 +130,11 @@ def wait_for_interrupt() -> None:
         threading.Event().wait()
 
 
-def _check_schedules(settings: Settings) -> None:
-    """Say every fault of the schedules now, not out of Celery's own start."""
-    from workers.schedules import schedules_of
-
-    schedules_of(settings)
-
-
 def _celery(settings: Settings, *arguments: str, **environ: str) -> None:
     """Become Celery's own command, on the settings given; secrets go by the environment, not by argv."""
+    quiet = ["--quiet"] if settings.log_format == "json" else []  # its banner is no JSON
     os.execve(  # noqa: S606 -- argv is ours
         sys.executable,
-        [sys.executable, "-m", "celery", "--app", "workers.app", *arguments],
+        [sys.executable, "-m", "celery", "--app", "workers.app", *quiet, *arguments],
         process_environment() | settings.to_environment() | environ,
     )

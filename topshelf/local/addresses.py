@@ -13,3 +13,8 @@ def api_url(settings: Settings) -> str:
 def flower_url(settings: Settings) -> str:
     """Where Flower is reached from this machine."""
     return f"http://{ANY_ADDRESS.get(settings.flower_host, settings.flower_host)}:{settings.flower_port}"
+
+
+def metrics_url(settings: Settings, port: int) -> str:
+    """Where the metrics of the worker or of the exporter are read from this machine."""
+    return f"http://{ANY_ADDRESS.get(settings.metrics_host, settings.metrics_host)}:{port}/metrics"

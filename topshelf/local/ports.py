@@ -7,11 +7,26 @@ from store.embedded import free_port
 from topshelf.errors import ServiceError
 from topshelf.settings import Settings, embedded_url
 
-PORTS = {"api_port": "the reader", "flower_port": "Flower", "redis_port": "Redis"}
+PORTS = {
+    "api_port": "the reader",
+    "flower_port": "Flower",
+    "exporter_port": "the exporter",
+    "metrics_port": "the worker's metrics",
+    "redis_port": "Redis",
+}
+WORKER_METRICS_PORT = 9541
+
+
+def with_metrics_port(settings: Settings) -> Settings:
+    """The settings with a port for the worker's metrics, where they have none."""
+    if settings.metrics_port:
+        return settings
+    return settings.model_copy(update={"metrics_port": WORKER_METRICS_PORT})
 
 
 def on_free_ports(settings: Settings, say: Callable[[str], None]) -> Settings:
     """The settings with a free port in place of each one that is taken; says which were moved."""
+    settings = with_metrics_port(settings)
     moved: dict[str, int] = {}
     for name, service in PORTS.items():
         port = getattr(settings, name)
@@ -32,12 +47,12 @@ def on_free_ports(settings: Settings, say: Callable[[str], None]) -> Settings:
 
 
 def require_free_ports(settings: Settings) -> None:
-    """Refuse to start where a port of the reader or of Flower is taken.
+    """Refuse to start where a port of a service other than Redis is taken.
 
     Raises:
         ServiceError: names the ports and the settings that move them.
     """
-    taken = [name for name in ("api_port", "flower_port") if _is_taken(getattr(settings, name))]
+    taken = [name for name in PORTS if name != "redis_port" and _is_taken(getattr(settings, name))]
     if taken:
         faults = [
             f"port {getattr(settings, name)} is taken; stop what uses it, or give {PORTS[name]} another one "

@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from topshelf.errors import ServiceError
+from topshelf.local import logs
 
 POLL_SECONDS = 0.05
 LOG_LINES = 8
@@ -26,6 +27,7 @@ class Process:
         environ: its whole environment.
         log: file that its output is appended to.
         is_ready: asked after the start until it says yes.
+        watched: whether it hangs when that says no for long later on.
         start_seconds: how long that may take.
         stop_seconds: how long it has between the request to stop and the end.
     """
@@ -38,14 +40,16 @@ class Process:
         environ: Mapping[str, str],
         log: Path,
         is_ready: Callable[[], bool],
+        watched: bool = False,
         start_seconds: float = 60.0,
         stop_seconds: float = 20.0,
     ) -> None:
         self.name = name
         self.log = log
+        self.watched = watched
+        self.is_ready = is_ready
         self._argv = _ending_with_parent(argv)
         self._environ = dict(environ)
-        self._is_ready = is_ready
         self._start_seconds = start_seconds
         self._stop_seconds = stop_seconds
         self._child: subprocess.Popen[bytes] | None = None
@@ -63,10 +67,7 @@ class Process:
     @property
     def ended_with(self) -> str:
         """How the process ended, in words."""
-        code = self._child.poll() if self._child else None
-        if code is None:
-            return "is running"
-        return f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+        return in_words(self._child.poll() if self._child else None)
 
     def launch(self) -> None:
         """Start the process without waiting for it.
@@ -96,7 +97,7 @@ class Process:
             ServiceError: it ended, or took too long; names the log and its last lines.
         """
         deadline = time.monotonic() + self._start_seconds
-        while not self._is_ready():
+        while not self.is_ready():
             if not self.running:
                 raise ServiceError(f"{self.name} {self.ended_with}; see {self.log}:\n{self.last_lines()}")
             if time.monotonic() > deadline:
@@ -120,6 +121,10 @@ class Process:
             self._child.wait(self._stop_seconds)
         self._end_group()
 
+    def bound_log(self) -> None:
+        """Keep the log from growing without end."""
+        logs.bound(self.log)
+
     def last_lines(self) -> str:
         """The end of the log."""
         lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
@@ -130,6 +135,17 @@ class Process:
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._child.pid, signal.SIGKILL)
             self._child.wait()
+
+
+def in_words(exit_code: int | None) -> str:
+    """How a process ended; None is one that did not."""
+    if exit_code is None:
+        return "is running"
+    return (
+        f"was ended by {signal.Signals(-exit_code).name}"
+        if exit_code < 0
+        else f"ended with exit code {exit_code}"
+    )
 
 
 def _ending_with_parent(argv: Sequence[str]) -> list[str]:

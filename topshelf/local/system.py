@@ -6,14 +6,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from api.server import INSTALLATION_CHECKS as READER_CHECKS
 from store.embedded import EmbeddedRedis
 from topshelf.errors import ServiceError
-from topshelf.local.addresses import api_url, flower_url
+from topshelf.local.addresses import api_url, flower_url, metrics_url
 from topshelf.local.credentials import Credentials, with_credentials
-from topshelf.local.ports import require_free_ports
+from topshelf.local.ports import require_free_ports, with_metrics_port
 from topshelf.local.services import ExternalRedis, RedisService, local_services
 from topshelf.local.supervisor import Supervisor
 from topshelf.settings import Settings
+from topshelf.settings.checks import ports_are_apart
+from workers.checks import CHECKS as WORKER_CHECKS
+
+CHECKS = (*READER_CHECKS, *WORKER_CHECKS, ports_are_apart)
+"""What is asked of the settings of all services; tokens and passwords are made up where there are none."""
 
 
 @dataclass(frozen=True)
@@ -23,15 +29,21 @@ class LocalSystem:
     settings: Settings
     credentials: Credentials
 
-    def addresses(self) -> str:
-        """Where everything is, with a ready-to-paste call."""
+    def addresses(self, *, with_secrets: bool = False) -> str:
+        """Where everything is, with a call to paste; the secrets in it are for terminals, not for logs."""
         api, flower = api_url(self.settings), flower_url(self.settings)
+        password, token = "as set, or in credentials.json", "$TOKEN"
+        if with_secrets:
+            password, token = self.credentials.flower, self.credentials.read
         return (
             f"reader   {api}/docs\n"
-            f"Flower   {flower}  (user {self.settings.flower_user}, password {self.credentials.flower})\n"
+            f"Flower   {flower}  (user {self.settings.flower_user}, password {password})\n"
+            f"metrics  {metrics_url(self.settings, self.settings.exporter_port)}  (of the system)\n"
+            f"         {metrics_url(self.settings, self.settings.metrics_port)}  (of the worker)\n"
+            f"         {api}/metrics  (of the reader)\n"
             f"logs     {self.settings.data_dir / 'logs'}\n"
             f"tokens   {self.settings.data_dir / 'credentials.json'}\n\n"
-            f'curl -i -H "Authorization: Bearer {self.credentials.read}" {api}/reco/als/1'
+            f'curl -i -H "Authorization: Bearer {token}" {api}/reco/als/1'
         )
 
 
@@ -42,7 +54,7 @@ def local_system(settings: Settings, say: Callable[[str], None]) -> Iterator[Loc
     Raises:
         ServiceError: another system runs in this data folder, or a service does not start; names its log.
     """
-    settings, credentials = with_credentials(settings)
+    settings, credentials = with_credentials(with_metrics_port(settings))
     with _only_one(settings.data_dir):
         require_free_ports(settings)
         redis: RedisService

@@ -4,7 +4,7 @@ import base64
 import binascii
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -24,7 +24,9 @@ from pydantic import (
 
 from topshelf.errors import SettingsError
 from topshelf.settings import environment
+from topshelf.settings.checks import Check, faults_of
 from topshelf.settings.environment import Names, Tokens
+from topshelf.settings.secrets import blotted, readable_url, secrets_of
 
 QUEUES = ("gpu", "cpu", "io")
 TRACKERS = ("mlflow", "neptune")
@@ -47,6 +49,9 @@ class Settings(BaseModel):
         Path(".cache/topshelf"), description="catalogues and neighbour artifacts a reader maps"
     )
     log_level: str = Field("INFO", description="level of every log")
+    log_format: Literal["text", "json"] = Field(
+        "text", description="lines of text, or one JSON object a line with time, level, trace, job and model"
+    )
 
     redis_port: Port = Field(
         6390, description="port of the embedded Redis, where no URL names another server"
@@ -73,6 +78,12 @@ class Settings(BaseModel):
     flower_password: SecretStr = Field(
         SecretStr(""), description="password of Flower; made up by `up` where empty"
     )
+
+    metrics_host: str = Field("127.0.0.1", description="address worker and exporter bind /metrics to")
+    metrics_port: int = Field(
+        0, ge=0, le=65535, description="port of a worker's /metrics; 0: none, but 9541 under `up`"
+    )
+    exporter_port: Port = Field(9540, description="port of the exporter's /metrics")
 
     tokens_read: Tokens = Field((), description="bearer tokens that may read recommendations")
     tokens_events: Tokens = Field((), description="bearer tokens that may also send events")
@@ -261,6 +272,15 @@ class Settings(BaseModel):
             raise ValueError(f"no tracker is named {', '.join(strange)}; there are {', '.join(TRACKERS)}")
         return trackers
 
+    @field_validator("flower_user", "flower_password")
+    @classmethod
+    def _goes_by_basic_auth(cls, given: str | SecretStr, info: ValidationInfo) -> str | SecretStr:
+        text = given if isinstance(given, str) else given.get_secret_value()
+        barred = "," if info.field_name == "flower_password" else ",:"
+        if not text.isascii() or not text.isprintable() or set(text) & set(barred):
+            raise ValueError(f"only printable ASCII is taken, and no {' or '.join(barred)}")
+        return given
+
     @field_validator("neptune_url")
     @classmethod
     def _http_url(cls, url: str) -> str:
@@ -295,6 +315,13 @@ class Settings(BaseModel):
             raise ValueError("a Redis URL is wanted: redis://, rediss:// or unix://")
         return url
 
+    @field_validator("serving_url", "durable_url", "sentry_dsn", "mlflow_uri")
+    @classmethod
+    def _readable_url(cls, url: SecretStr) -> SecretStr:
+        if not readable_url(url.get_secret_value()):
+            raise ValueError("the address cannot be read; write : / ? # @ in a password as %3A %2F …")
+        return url
+
     @field_validator("sentry_dsn")
     @classmethod
     def _dsn(cls, dsn: SecretStr) -> SecretStr:
@@ -311,28 +338,41 @@ class Settings(BaseModel):
         return seconds
 
     @classmethod
-    def from_environment(cls, environ: Mapping[str, str] | None = None, **overrides: Any) -> Self:
+    def from_environment(
+        cls, environ: Mapping[str, str] | None = None, *, checks: Sequence[Check] = (), **overrides: Any
+    ) -> Self:
         """Read the settings from ``environ`` (the process's own by default).
 
-        ``overrides`` are field values that win over the environment; None leaves a field alone.
+        ``checks`` are what a service asks of them beside that; where some settings are unusable they see the
+        others. ``overrides`` are field values that win over the environment; None leaves a field alone.
 
         Raises:
             SettingsError: naming every fault at once, a misspelt variable with the nearest right one.
         """
         raw, faults = environment.read(cls.model_fields, environ)
         raw.update({name: value for name, value in overrides.items() if value is not None})
-        try:
-            settings = cls(**raw)
-        except ValidationError as error:
-            faults += [
-                environment.fault(problem["loc"], problem["msg"])
-                for problem in error.errors(include_input=False)
-            ]
-        if faults:
+        settings, unusable = cls._of_what_is_usable(raw)
+        if faults := [*faults, *unusable, *faults_of(settings, checks)]:
             raise SettingsError(
                 "the settings are not usable:\n" + "\n".join(f"  {fault}" for fault in faults)
             )
         return settings
+
+    @classmethod
+    def _of_what_is_usable(cls, raw: Mapping[str, Any]) -> tuple[Self, list[str]]:
+        """Settings without those that are not usable, and what is wrong with these."""
+        faults: list[str] = []
+        given = dict(raw)
+        while given:
+            try:
+                return cls(**given), faults
+            except ValidationError as error:
+                problems = error.errors(include_input=False)
+            faults += [environment.fault(problem["loc"], problem["msg"]) for problem in problems]
+            bad = {problem["loc"][:1] for problem in problems}
+            usable = {name: value for name, value in given.items() if (name,) not in bad}
+            given = usable if len(usable) < len(given) else {}
+        return cls(), faults
 
     def to_environment(self) -> dict[str, str]:
         """The variables that make a child process read these very settings (secrets in the clear)."""
@@ -342,13 +382,9 @@ class Settings(BaseModel):
         }
 
     def without_secrets(self, text: str, *more: str) -> str:
-        """``text`` with every secret of these settings, and ``more``, blotted out."""
-        values = [getattr(self, name) for name in type(self).model_fields]
-        flat = [part for value in values for part in (value if isinstance(value, tuple) else (value,))]
-        secrets = {part.get_secret_value() for part in flat if isinstance(part, SecretStr)} | set(more)
-        for secret in sorted(secrets - {""}, key=len, reverse=True):
-            text = text.replace(secret, "**********")
-        return text
+        """``text`` with every secret of these settings, those within a URL too, and ``more``, blotted out."""
+        known = secrets_of(tuple(getattr(self, name) for name in type(self).model_fields))
+        return blotted(blotted(text, sorted(set(more) - {""}, key=len, reverse=True)), known)
 
     @property
     def embedded_redis(self) -> bool:

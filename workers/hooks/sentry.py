@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from store.night import NightlyRun
 from topshelf.reports import CheckInStatus, Monitor, Place
 from workers.hooks.hook import RunHook
-from workers.outcomes import seconds_of
+from workers.night_outcomes import seconds_of
 from workers.runtime import Runtime
 
 LATE_MINUTES = 10

@@ -18,7 +18,7 @@ from topshelf.errors import NoticeUndelivered
 from topshelf.settings import Settings
 from topshelf.settings.model import BASE64_PREFIX
 from workers.hooks.hook import RunHook
-from workers.outcomes import seconds_of
+from workers.night_outcomes import seconds_of
 from workers.runtime import Runtime
 
 for _library in ("httpx", "httpcore"):

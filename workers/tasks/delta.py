@@ -14,6 +14,7 @@ from topshelf.errors import (
 )
 from workers.dispatch import Dispatcher
 from workers.incremental import live_base
+from workers.outcome import Outcome
 from workers.runtime import Runtime
 from workers.schedules import schedules_of
 from workers.tasks.drain import has_drained_events
@@ -21,16 +22,19 @@ from workers.tasks.drain import has_drained_events
 log = logging.getLogger(__name__)
 
 
-def start_deltas(runtime: Runtime, dispatch: Dispatcher) -> None:
+def start_deltas(runtime: Runtime, dispatch: Dispatcher) -> Outcome:
     """Start an incremental run of each model that can have one, has something new and no other job.
 
     A model that cannot be looked at, its artifact damaged or of an older version, keeps no other waiting.
     """
     busy = {job.model for job in runtime.jobs.active()}
+    started = []
     for model in schedules_of(runtime.settings).models:
         if model not in busy and _is_wanted(runtime, model):
             job, _ = runtime.jobs.create("delta", model)
             dispatch.start(job.id)
+            started.append(job.id)
+    return Outcome(f"started {', '.join(started)}" if started else "nothing to start")
 
 
 def _is_wanted(runtime: Runtime, model: str) -> bool:

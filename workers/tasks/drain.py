@@ -14,6 +14,7 @@ from interactions.columns import EVENT, ITEM, TIMESTAMP, USER, WEIGHT
 from interactions.dataset import Dataset
 from store.events import Event
 from workers.dispatch import Dispatcher
+from workers.outcome import Outcome
 from workers.runtime import Runtime
 
 log = logging.getLogger(__name__)
@@ -21,14 +22,17 @@ log = logging.getLogger(__name__)
 BATCH_EVENTS = 10_000
 
 
-def drain_events(runtime: Runtime, dispatch: Dispatcher) -> None:  # noqa: ARG001 -- every task takes both
+def drain_events(runtime: Runtime, dispatch: Dispatcher) -> Outcome:  # noqa: ARG001 -- every task takes both
     """Write what waits in the stream to segments on disk; a batch leaves the stream once it is on disk."""
+    drained = 0
     while batch := runtime.events.read_batch(BATCH_EVENTS):
         ids = [stream_id for stream_id, _ in batch]
         path = _pending(runtime) / f"{ids[0]}_{ids[-1]}.parquet"
         _write_durably(_frame([event for _, event in batch]), path)
         runtime.events.acknowledge(ids)
         log.info("%d events drained to %s", len(ids), path.name)
+        drained += len(ids)
+    return Outcome(f"{drained:,} events drained")
 
 
 def refresh_dataset(runtime: Runtime) -> Dataset:

@@ -18,6 +18,7 @@ from topshelf.errors import ArtifactNotFound, GateRefused
 from workers.code_version import code_version
 from workers.dispatch import Dispatcher
 from workers.live_lists import live_lists
+from workers.outcome import Outcome
 from workers.runtime import Runtime
 from workers.stage import Stage, run_stage
 from workers.tracking.fields import ARTIFACT, GATE, MODEL_SIZE
@@ -32,10 +33,11 @@ Measured = tuple[Metrics, Mapping[str, Any]]
 """Metrics, and the details of the evaluation that gave them."""
 
 
-def evaluate(runtime: Runtime, dispatch: Dispatcher, job_id: str) -> None:
+def evaluate(runtime: Runtime, dispatch: Dispatcher, job_id: str) -> Outcome:
     """Decide by the gate what is refitted, refit it, check it, and keep it as the job's artifact."""
-    run_stage(runtime, dispatch, job_id, "evaluate", _evaluate)
+    outcome = run_stage(runtime, dispatch, job_id, "evaluate", _evaluate)
     dispatch.sync_runs()
+    return outcome
 
 
 def _evaluate(stage: Stage) -> bool:
@@ -92,6 +94,7 @@ def _evaluate(stage: Stage) -> bool:
     )
     run.set({ARTIFACT: str(runtime.artifacts.root / manifest.id), MODEL_SIZE: manifest.size_bytes / 1e6})
     run.end("succeeded")
+    stage.said = f"{verdict.reason}; refitted as {manifest.id}"
     return True
 
 

@@ -13,8 +13,8 @@ from topshelf.errors import StoreUnavailable, TopshelfError
 from workers.cron import last_due, now_in
 from workers.dispatch import Dispatcher
 from workers.hooks.telling import settle
+from workers.night_outcomes import end_of
 from workers.nights import begin, start_models, trigger_of, with_outcomes
-from workers.outcomes import end_of
 from workers.retirement import retire_files
 from workers.runtime import Runtime
 from workers.schedules import DEFAULT_SCHEDULE, schedules_of

@@ -6,13 +6,14 @@ from store.jobs import STAGES
 from topshelf.errors import JobDelayed, StoreUnavailable, TopshelfError
 from workers.admission import admit
 from workers.dispatch import Dispatcher
+from workers.outcome import Outcome
 from workers.runtime import Runtime
 from workers.stage import end_job
 
 log = logging.getLogger(__name__)
 
 
-def pipeline(runtime: Runtime, dispatch: Dispatcher, job_id: str) -> None:
+def pipeline(runtime: Runtime, dispatch: Dispatcher, job_id: str) -> Outcome:
     """Start a job of any kind (train, precompute, pipeline); refuses what cannot end well.
 
     One that finds a delta of its model at work stays queued: the reconciler sends it again.
@@ -20,7 +21,10 @@ def pipeline(runtime: Runtime, dispatch: Dispatcher, job_id: str) -> None:
     job = runtime.jobs.get(job_id)
     if job.state != "queued":
         log.info("job %s is %s, not started again", job_id, job.state)
-        return
+        return Outcome(f"{job.model}: the job is {job.state}, not started again")
+    if not job.known:
+        log.warning("job %s: this version knows no job of kind %s, left to another worker", job_id, job.kind)
+        return Outcome(f"{job.model}: this version knows no job of kind {job.kind}, left to another worker")
     try:
         job = admit(runtime, job)
     except StoreUnavailable:
@@ -28,8 +32,10 @@ def pipeline(runtime: Runtime, dispatch: Dispatcher, job_id: str) -> None:
     except JobDelayed as delayed:
         log.info("job %s: %s", job_id, delayed)
         runtime.jobs.update(job_id, message=str(delayed))
-        return
+        return Outcome(f"{job.model}: {delayed}")
     except TopshelfError as error:
         end_job(runtime, job_id, "failed", error)
-        return
-    dispatch.stage(job, STAGES[job.kind][0])
+        return Outcome(f"{job.model}: {error}", failed=True)
+    first = STAGES[job.kind][0]
+    dispatch.stage(job, first)
+    return Outcome(f"{job.model}: {first} on dataset {job.dataset} is sent")

@@ -33,6 +33,7 @@ from workers.dispatch import Dispatcher
 from workers.incremental import open_delta
 from workers.loading import Shelf, load_shelf, user_keys
 from workers.opening import begun_before, open_generation
+from workers.outcome import Outcome
 from workers.progress import pace_message
 from workers.room import Room
 from workers.rules import rules_of
@@ -47,24 +48,30 @@ CHECK_EVERY_SECONDS = 0.25
 """How often a chunk looks whether it is still wanted and has room; a block may take a few ms."""
 
 
-def precompute(runtime: Runtime, dispatch: Dispatcher, job_id: str) -> None:
+def precompute(runtime: Runtime, dispatch: Dispatcher, job_id: str) -> Outcome:
     """Open a generation for a job's artifact, send its chunks; the last one to finish sends ``publish``."""
-    run_stage(runtime, dispatch, job_id, "precompute", lambda stage: _open_generation(stage, dispatch))
+    return run_stage(runtime, dispatch, job_id, "precompute", lambda stage: _open_generation(stage, dispatch))
 
 
 def precompute_chunk(
     runtime: Runtime, dispatch: Dispatcher, job_id: str, generation_id: str, chunk: int
-) -> None:
-    """Score and write one range of buckets; doing it again leaves the same rows."""
+) -> Outcome:
+    """Score and write one range of buckets; doing it again leaves the same rows.
+
+    Raises:
+        LaterVersion: its generation is for workers of a later version.
+    """
     job = runtime.jobs.get(job_id)
     generations, lease_seconds = runtime.generations, runtime.settings.lease_seconds
     if job.state == "cancelling":
         end_job(runtime, job_id, "cancelled", JobCancelled(f"job {job_id} was cancelled"))
-        return
+        return Outcome(f"job {job_id} was cancelled")
+    generations.open(job.model, generation_id)
     claim = generations.claim_chunk(job.model, generation_id, chunk, lease_seconds=lease_seconds)
     if claim != "granted":
         log.info("generation %s of %s: chunk %d is %s", generation_id, job.model, chunk, claim)
-        return
+        return Outcome(f"chunk {chunk} is {claim}")
+    began = time.monotonic()
     try:
         with kept_alive(
             runtime,
@@ -72,15 +79,21 @@ def precompute_chunk(
             lambda: generations.renew_chunk(job.model, generation_id, chunk, lease_seconds=lease_seconds),
         ):
             users = _write_when_there_is_room(runtime, job, generation_id, chunk)
-        _close_chunk(runtime, dispatch, job, generations.finish_chunk(job.model, generation_id, chunk, users))
+        seconds = time.monotonic() - began
+        remaining = generations.finish_chunk(job.model, generation_id, chunk, users)
+        so_far = _close_chunk(runtime, dispatch, job, remaining)
+        return Outcome(f"{users:,} users in {seconds:.1f} s; {so_far}")
     except ChunkTaken as taken:
         log.info("generation %s of %s: %s", generation_id, job.model, taken)
+        return Outcome(str(taken))
     except JobCancelled as cancelled:
         end_job(runtime, job_id, "cancelled", cancelled)
+        return Outcome(str(cancelled))
     except (StoreUnavailable, JobNotFound, GenerationNotFound):
         raise
     except TopshelfError as error:
         end_job(runtime, job_id, "failed", error)
+        return Outcome(f"{job.model}: chunk {chunk} failed: {error}", failed=True)
     except Exception as error:
         end_job(runtime, job_id, "failed", error)
         raise
@@ -137,16 +150,18 @@ def _check_wanted(runtime: Runtime, job: Job, generation_id: str, chunk: int) ->
         raise ChunkTaken(f"chunk {chunk} is done, or its generation was given up")
 
 
-def _close_chunk(runtime: Runtime, dispatch: Dispatcher, job: Job, remaining: int) -> None:
+def _close_chunk(runtime: Runtime, dispatch: Dispatcher, job: Job, remaining: int) -> str:
+    """Go on after a chunk; returns how far its generation is filled, in words."""
     pace = read_pace(runtime.serving, runtime.keys, job.model, job.generation)
     runtime.lock.renew(job.model, job.id, lock_seconds(runtime))
     message = pace_message(pace)
     if remaining == 0:
         log.info("generation %s of %s is filled: %s", job.generation, job.model, message)
         go_on(runtime, dispatch, job.id, "precompute")
-        return
+        return message
     share = pace.users_written / max(1, pace.n_users)
     runtime.jobs.update(job.id, progress=overall(job, "precompute", share), message=message)
+    return message
 
 
 def _open_generation(stage: Stage, dispatch: Dispatcher) -> bool:
@@ -158,6 +173,7 @@ def _open_generation(stage: Stage, dispatch: Dispatcher) -> bool:
     chunks = [stalled.chunk for stalled in runtime.generations.stalled_chunks(job.model, generation.id)]
     dispatch.chunks(job, generation.id, chunks)
     log.info("generation %s of %s: %d chunks are sent", generation.id, job.model, len(chunks))
+    stage.said = f"generation {generation.id}: {len(chunks)} chunks for {generation.n_users:,} users are sent"
     return False
 
 
@@ -169,7 +185,7 @@ def _generation_of(stage: Stage, dispatch: Dispatcher) -> Generation | None:
     """
     runtime, job = stage.runtime, stage.job
     if job.generation:
-        generation = runtime.generations.get(job.model, job.generation)
+        generation = runtime.generations.open(job.model, job.generation)
         lost = missing_beside_rows(runtime.serving, runtime.keys, generation)
         return _open_base(runtime, job) if lost else generation
     stage.report(0.0, "opening a generation")

@@ -14,7 +14,8 @@ from topshelf.errors import GenerationIncomplete
 from workers.churn import Churn, measure_churn
 from workers.content import load_content
 from workers.dispatch import Dispatcher
-from workers.outcomes import VERIFYING
+from workers.night_outcomes import VERIFYING
+from workers.outcome import Outcome
 from workers.runtime import Runtime
 from workers.scoring import score_users
 from workers.stage import MAX_ATTEMPTS, Stage, run_stage
@@ -24,20 +25,20 @@ log = logging.getLogger(__name__)
 SAMPLE_USERS = 64
 
 
-def publish(runtime: Runtime, dispatch: Dispatcher, job_id: str) -> None:
+def publish(runtime: Runtime, dispatch: Dispatcher, job_id: str) -> Outcome:
     """Publish a job's generation; refused when a later run has overtaken it or a rollback holds the model."""
-    run_stage(runtime, dispatch, job_id, "publish", lambda stage: _publish(stage, dispatch))
+    return run_stage(runtime, dispatch, job_id, "publish", lambda stage: _publish(stage, dispatch))
 
 
 def _publish(stage: Stage, dispatch: Dispatcher) -> bool:
     runtime, job = stage.runtime, stage.job
     if not job.generation:
         pointer = runtime.generations.pointer(job.model)
-        message = f"nobody has new events since generation {pointer}; nothing was published"
+        message = stage.said = f"nobody has new events since generation {pointer}; nothing was published"
         runtime.jobs.update(job.id, progress=1.0, message=message, result={"generation": None, "users": 0})
         return True
     stage.report(0.0, VERIFYING)
-    generation = runtime.generations.get(job.model, job.generation)
+    generation = runtime.generations.open(job.model, job.generation)
     if generation.state in {"building", "ready"}:
         if missing := missing_beside_rows(runtime.serving, runtime.keys, generation):
             log.warning("job %s: %s went away and is written again", job.id, ", ".join(missing))
@@ -54,10 +55,11 @@ def _publish(stage: Stage, dispatch: Dispatcher) -> bool:
         shares = {} if churn is None else asdict(churn)
         runtime.generations.publish(job.model, generation.id, generation.fence, **shares)
     published = runtime.generations.get(job.model, generation.id)
+    stage.said = f"generation {published.pointer} is live{_described(published)}"
     runtime.jobs.update(
         job.id,
         progress=1.0,
-        message=f"generation {published.pointer} is live{_described(published)}",
+        message=stage.said,
         result={
             "generation": published.id,
             "users": published.n_users,

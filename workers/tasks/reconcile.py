@@ -14,16 +14,21 @@ from topshelf.errors import GenerationNotFound, JobCancelled, JobFailed
 from workers.dispatch import Dispatcher
 from workers.hooks.telling import settle
 from workers.nights import begin_missed, follow
+from workers.outcome import Outcome
 from workers.runtime import Runtime
 from workers.stage import MAX_ATTEMPTS, end_job, go_on, lock_seconds
 
 log = logging.getLogger(__name__)
 
 
-def reconcile(runtime: Runtime, dispatch: Dispatcher) -> None:
+def reconcile(runtime: Runtime, dispatch: Dispatcher) -> Outcome:
     """Look after every job that is not over, every nightly run, then after every model's old generations."""
-    for job in runtime.jobs.active():
+    active = runtime.jobs.active()
+    for job in active:
         runtime.lock.renew(job.model, job.id, lock_seconds(runtime))
+        if not job.known:
+            log.warning("job %s: %s is of another version, left to its workers", job.id, job.stage)
+            continue
         if runtime.jobs.is_stalled(job):
             _mend(runtime, dispatch, job)
         elif job.state == "queued" and job.message:
@@ -36,6 +41,7 @@ def reconcile(runtime: Runtime, dispatch: Dispatcher) -> None:
     if settle(runtime):
         dispatch.tell_hooks()
     runtime.sweep()
+    return Outcome(f"{len(active)} jobs under way")
 
 
 def _mend(runtime: Runtime, dispatch: Dispatcher, job: Job) -> None:

@@ -2,12 +2,14 @@
 
 from interactions.splits import split_by_user_time
 from models.base import Recommender
+from models.fit_run import Epoch
 from models.registry import create_model
 from models.training import fit_and_evaluate
 from store.jobs import Job
 from workers.admission import admit
 from workers.code_version import code_version
 from workers.dispatch import Dispatcher
+from workers.outcome import Outcome
 from workers.runtime import Runtime
 from workers.stage import Stage, run_stage
 from workers.tracking import SERIES_METRICS, RunInfo
@@ -16,15 +18,16 @@ from workers.tracking.fields import GENERAL_TRAIN_TIME
 K = 10
 
 
-def train(runtime: Runtime, dispatch: Dispatcher, job_id: str) -> None:
+def train(runtime: Runtime, dispatch: Dispatcher, job_id: str) -> Outcome:
     """Fit and measure a job's candidate; its metrics go into the job's record, all of it into the run's file.
 
     A trial is measured on a validation part of what the others train on.
 
     The configuration to refit with, epochs chosen, goes into the record too: ``evaluate`` runs elsewhere.
     """
-    run_stage(runtime, dispatch, job_id, "train", _train)
+    outcome = run_stage(runtime, dispatch, job_id, "train", _train)
     dispatch.sync_runs()
+    return outcome
 
 
 def _train(stage: Stage) -> bool:
@@ -39,6 +42,11 @@ def _train(stage: Stage) -> bool:
     )
     run = runtime.runs.log(job.id)
     spent_seconds = run.begin(_info(job, model))
+
+    def epoch_done(epoch: Epoch) -> None:
+        run.epoch(epoch)
+        runtime.metrics.epoch(job.model, epoch)
+
     split = split_by_user_time(
         runtime.datasets.open(job.dataset), settings.test_share, validation=job.kind == "trial"
     )
@@ -47,11 +55,13 @@ def _train(stage: Stage) -> bool:
         split,
         progress=stage.report,
         k=K,
-        on_epoch=run.epoch,
+        on_epoch=epoch_done,
         on_fitted=lambda seconds: run.set({GENERAL_TRAIN_TIME: (spent_seconds + seconds) / 60}),
         checkpoints=runtime.checkpoints(job.id) / "train",
     )
     run.trained({name: evaluation.metrics[name] for name in SERIES_METRICS})
+    if job.kind != "trial":
+        runtime.metrics.evaluated(job.model, evaluation.metrics)
     runtime.jobs.update(
         job.id,
         metrics=evaluation.metrics,
@@ -60,6 +70,7 @@ def _train(stage: Stage) -> bool:
             "evaluation": evaluation.details(),
         },
     )
+    stage.said = f"NDCG@{K} {evaluation.metrics[f'NDCG@{K}']:.4f} on {job.dataset}"
     return True
 
 

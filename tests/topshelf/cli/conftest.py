@@ -31,6 +31,8 @@ def environ(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., No
         redis_port=free_port(),
         api_port=free_port(),
         flower_port=free_port(),
+        exporter_port=free_port(),
+        metrics_port=free_port(),
     )
     return put
 

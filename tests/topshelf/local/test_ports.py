@@ -11,8 +11,15 @@ from topshelf.settings import Settings
 
 @pytest.fixture
 def settings() -> Settings:
-    """Settings on three ports that nobody uses."""
-    return Settings(api_port=free_port(), flower_port=free_port(), redis_port=free_port(), seed=4)
+    """Settings on ports that nobody uses."""
+    return Settings(
+        api_port=free_port(),
+        flower_port=free_port(),
+        redis_port=free_port(),
+        seed=4,
+        exporter_port=free_port(),
+        metrics_port=free_port(),
+    )
 
 
 @pytest.fixture
@@ -29,7 +36,15 @@ def test_free_ports_are_left_alone(settings: Settings) -> None:
     assert said == []
 
 
-@pytest.mark.parametrize(("field", "service"), [("api_port", "the reader"), ("flower_port", "Flower")])
+@pytest.mark.parametrize(
+    ("field", "service"),
+    [
+        ("api_port", "the reader"),
+        ("flower_port", "Flower"),
+        ("exporter_port", "the exporter"),
+        ("metrics_port", "the worker's metrics"),
+    ],
+)
 def test_a_taken_port_is_replaced_and_it_is_said(
     settings: Settings, taken_port: int, field: str, service: str
 ) -> None:
@@ -51,7 +66,13 @@ def test_a_port_taken_on_every_address_counts(settings: Settings) -> None:
 
 def test_the_urls_follow_the_embedded_redis(taken_port: int) -> None:
     said: list[str] = []
-    settings = Settings(api_port=free_port(), flower_port=free_port(), redis_port=taken_port)
+    settings = Settings(
+        api_port=free_port(),
+        flower_port=free_port(),
+        redis_port=taken_port,
+        exporter_port=free_port(),
+        metrics_port=free_port(),
+    )
     moved = on_free_ports(settings, said.append)
     assert moved.redis_port != taken_port
     assert moved.embedded_redis
@@ -65,6 +86,8 @@ def test_the_port_of_an_embedded_redis_that_is_not_used_does_not_matter(taken_po
         api_port=free_port(),
         flower_port=free_port(),
         redis_port=taken_port,
+        exporter_port=free_port(),
+        metrics_port=free_port(),
     )
     assert on_free_ports(settings, print) is settings
 

@@ -14,7 +14,14 @@ from topshelf.settings import Settings
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    return Settings(data_dir=tmp_path, api_port=free_port(), flower_port=free_port(), redis_port=free_port())
+    return Settings(
+        data_dir=tmp_path,
+        api_port=free_port(),
+        flower_port=free_port(),
+        redis_port=free_port(),
+        exporter_port=free_port(),
+        metrics_port=free_port(),
+    )
 
 
 @pytest.fixture
@@ -32,13 +39,23 @@ def redis_alone(monkeypatch: pytest.MonkeyPatch) -> list[RedisService]:
 
 def test_the_addresses_come_with_a_call_to_paste(settings: Settings) -> None:
     filled, credentials = with_credentials(settings)
-    shown = LocalSystem(filled, credentials).addresses()
+    shown = LocalSystem(filled, credentials).addresses(with_secrets=True)
     assert f"http://127.0.0.1:{settings.api_port}/docs" in shown
     assert f"http://127.0.0.1:{settings.flower_port}" in shown
+    for port in (settings.exporter_port, settings.metrics_port):
+        assert f"http://127.0.0.1:{port}/metrics" in shown
+    assert credentials.flower in shown
     call = shown.splitlines()[-1]
     assert call.startswith("curl ")
     assert f'"Authorization: Bearer {credentials.read}"' in call
     assert credentials.admin not in shown
+
+
+def test_a_log_gets_the_addresses_without_a_secret(settings: Settings) -> None:
+    filled, credentials = with_credentials(settings)
+    shown = LocalSystem(filled, credentials).addresses()
+    assert "$TOKEN" in shown
+    assert not [secret for secret in (credentials.read, credentials.flower) if secret in shown]
 
 
 def test_an_address_that_means_every_interface_is_reached_on_this_machine(settings: Settings) -> None:

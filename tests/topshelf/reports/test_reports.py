@@ -23,8 +23,7 @@ NIGHTLY = Monitor("topshelf-nightly", "0 3 * * *", "Europe/Berlin", margin_minut
 
 @pytest.fixture
 def settings() -> Settings:
-    tokens = {"tokens_read": (SecretStr("read-token"),), "tokens_admin": (SecretStr("admin-token"),)}
-    return Settings.from_environment({}, **tokens)
+    return Settings(tokens_read=(SecretStr("read-token"),), tokens_admin=(SecretStr("admin-token"),))
 
 
 @pytest.fixture
