@@ -92,7 +92,7 @@ def _mend_generation(runtime: Runtime, dispatch: Dispatcher, job: Job) -> None:
 
 def _mend_chunks(runtime: Runtime, dispatch: Dispatcher, job: Job) -> None:
     """Send again the chunks whose worker died, at once, and those whose message must be gone."""
-    stalled = runtime.generations.stalled_chunks(
+    stalled = runtime.generations.chunks.stalled(
         job.model, job.generation, idle_seconds=runtime.settings.lease_seconds
     )
     worn_out = [chunk.chunk for chunk in stalled if chunk.attempts >= MAX_ATTEMPTS]
@@ -103,7 +103,7 @@ def _mend_chunks(runtime: Runtime, dispatch: Dispatcher, job: Job) -> None:
     lost = [
         chunk.chunk
         for chunk in stalled
-        if chunk.expired and runtime.generations.release_chunk(job.model, job.generation, chunk.chunk)
+        if chunk.expired and runtime.generations.chunks.release(job.model, job.generation, chunk.chunk)
     ]
     unclaimed = [chunk.chunk for chunk in stalled if not chunk.expired]
     if unclaimed and not dispatch.waiting(dispatch.queue_of(job.model, "precompute")):
