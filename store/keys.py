@@ -123,6 +123,20 @@ class Keys:
         """Sorted set of job ids by creation time."""
         return f"{self.prefix}jobs"
 
+    def night(self, run_id: str) -> str:
+        """Hash of a nightly run's record."""
+        return f"{self.prefix}night:{run_id}"
+
+    @property
+    def nights(self) -> str:
+        """Sorted set of nightly runs' ids by creation time."""
+        return f"{self.prefix}nights"
+
+    @property
+    def schedules_since(self) -> str:
+        """Hash: schedule -> epoch seconds at which it was first looked after."""
+        return f"{self.prefix}schedules:since"
+
     @property
     def models(self) -> str:
         """Set of the models that ever had a generation."""

@@ -8,6 +8,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +24,8 @@ USERS = 400
 NEWCOMER = 900_001
 TRACE = "gateway/4711"
 FAILED = "precompute-ease-without-an-artifact"
-NIGHTLY = "nightly-20260101T0300-popular"
 JOBS: tuple[dict[str, Any], ...] = (
-    {"kind": "pipeline", "model": "popular", "job_id": NIGHTLY},
+    {"kind": "pipeline", "model": "popular"},
     {"kind": "pipeline", "model": "item_knn"},
     {"kind": "pipeline", "model": "als", "params": {"config": {"factors": 8, "iterations": 3}}},
     {"kind": "precompute", "model": "ease", "job_id": FAILED},
@@ -119,6 +119,7 @@ def monitored(folder: Path, redis_binary: Path | None) -> Iterator[tuple[Monitor
 def work(system: Monitored) -> None:
     """Do what leaves a figure of each kind: train, publish twice, fold events in, fail, serve all sources."""
     runtime = Runtime(system.settings)
+    _record_a_night(runtime)
     folder = next((system.settings.cache_dir / "metrics").iterdir())
     environ = process_environment() | {FOLDER_VARIABLE: str(folder)}
     subprocess.run([sys.executable, "-c", EPOCH_WITH_A_LOSS], env=environ, check=True, timeout=60)
@@ -133,6 +134,16 @@ def work(system: Monitored) -> None:
     for user in (5, 6, 7, NEWCOMER, NEWCOMER + 1):
         assert system.call("GET", f"/reco/als/{user}")[0] == 200
     system.call("GET", "/reco/made_up/1")
+
+
+def _record_a_night(runtime: Runtime) -> None:
+    client, keys, now = runtime.durable, runtime.keys, datetime.now(UTC)
+    client.hset(keys.schedules_since, "nightly", str(now.timestamp()))
+    client.zadd(keys.nights, {"nightly-1": now.timestamp()})
+    client.hset(
+        keys.night("nightly-1"),
+        mapping={"schedule": "nightly", "state": "running", "created": now.isoformat()},
+    )
 
 
 def outage(system: Monitored, server: EmbeddedRedis) -> None:

@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from store.embedded import free_port
-from tests.system.monitored import NIGHTLY, TRACE, Monitored, monitored, outage, serve_alone, work
+from tests.system.monitored import TRACE, Monitored, monitored, outage, serve_alone, work
 from tests.system.promql import ALERTS, ROOT, Query, faults_of, queries, series_of
 
 CONFIG = ROOT / "deploy" / "prometheus" / "prometheus.yml"
@@ -232,9 +232,3 @@ def _exported(system: Monitored) -> Iterator[tuple[str, frozenset[str]]]:
         base = re.sub(r"_(bucket|count|sum|created)$", "", name)
         if name.startswith("topshelf_") and (name == base or name.endswith("_count")):
             yield base, frozenset(label_sets[0]) - {"job", "instance", "le"}
-
-
-def test_the_nightly_run_of_the_test_is_told(system: Monitored) -> None:
-    states = series_of(system.scraped)["topshelf_nightly_state"]
-    assert {labels["state"] for labels in states} == {"running", "succeeded", "failed"}
-    assert NIGHTLY.startswith("nightly-")

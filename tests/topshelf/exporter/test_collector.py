@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 import redis
-from redbeat.schedulers import RedBeatConfig
 
 from store.embedded import EmbeddedRedis, free_port
 from store.jobs import Jobs
@@ -98,7 +97,8 @@ def test_queues_events_and_the_scheduler_are_told(
 ) -> None:
     client.rpush("gpu", "message")
     client.xadd(keys.events, {"e": "[]"})
-    client.set(RedBeatConfig(create_app(settings_of("redis://localhost", keys))).lock_key, "held")
+    lock = create_app(settings_of("redis://localhost", keys)).redbeat_conf.lock_key
+    client.set(lock, "held")
     found = samples(figures)
     assert (found["queue_messages", "gpu"], found["queue_messages", "cpu"]) == (1, 0)
     assert (found["events_waiting",], found["events_limit",]) == (1, 5_000_000)
