@@ -19,17 +19,17 @@ from tests.system.monitored import TRACE, Monitored, monitored, outage, serve_al
 from tests.system.promql import ALERTS, ROOT, Query, faults_of, queries, series_of
 
 CONFIG = ROOT / "deploy" / "prometheus" / "prometheus.yml"
-SCRAPES = 4
+SCRAPES = 3
 """So many scrapes after the last thing that happened, every rate has two samples of it."""
 
 
 class Prometheus:
-    """A real one, which scrapes a system as the configuration in ``deploy/`` says, but once a second."""
+    """A real one, which scrapes a system as the configuration in ``deploy/`` says, but every other second."""
 
     def __init__(self, folder: Path, system: Monitored) -> None:
         self._url = f"127.0.0.1:{free_port()}"
         config = yaml.safe_load(CONFIG.read_text())
-        config["global"] = {"scrape_interval": "1s", "evaluation_interval": "1s"}
+        config["global"] = {"scrape_interval": "2s", "scrape_timeout": "2s", "evaluation_interval": "1s"}
         config["rule_files"] = [str(ALERTS)]
         config["scrape_configs"] = [
             {
@@ -56,11 +56,11 @@ class Prometheus:
         return list(self._get("query", query=expr, time=at)["result"])
 
     def scraped_since(self, moment: float) -> bool:
-        """Whether every target was scraped often enough since."""
+        """Whether every target was scraped often enough since, and answered the last time."""
         seconds = int(time.time() - moment)
         if seconds < SCRAPES:
             return False
-        found = self.query(f"count_over_time(up[{seconds}s])", time.time())
+        found = self.query(f"sum_over_time(up[{seconds}s]) and up == 1", time.time())
         return len(found) == 3 and all(int(one["value"][1]) >= SCRAPES for one in found)
 
     def rule_errors(self) -> list[str]:
