@@ -9,7 +9,7 @@ ifneq ($(wildcard ../shared/data),)
 export TOPSHELF_TEST_DATA ?= $(abspath ../shared/data)
 endif
 
-.PHONY: demo test test-kills check format clean help
+.PHONY: demo test test-kills test-tools check format clean help
 
 help: ## say what can be made
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -17,11 +17,14 @@ help: ## say what can be made
 demo: $(VENV)/demo.done ## install, then run the whole system on MovieLens-100K until Ctrl-C
 	$(BIN)/topshelf demo $(DEMO_ARGS)
 
-test: $(VENV)/test.done ## run the whole suite against a real Redis that it starts itself
+test: $(VENV)/test.done $(VENV)/bugsink.done ## run the whole suite against a real Redis that it starts itself
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 test-kills: $(VENV)/test.done ## kill -9 of workers at 20 random moments and of Redis; ten minutes
 	$(BIN)/python -m pytest -m kills $(PYTEST_ARGS)
+
+test-tools: $(VENV)/test.done ## start MLflow and Bugsink (where .venv/bugsink has it) as the compose file does
+	$(BIN)/python -m pytest -m tools $(PYTEST_ARGS)
 
 check: $(VENV)/test.done ## ruff, mypy --strict, import-linter
 	$(BIN)/ruff check .
@@ -49,3 +52,7 @@ $(VENV)/test.done: $(VENV)/demo.done
 	@echo 'installing the development tools …'
 	$(PIP) --editable '.[$(TEST_EXTRAS)]'
 	@touch $@
+
+$(VENV)/bugsink.done: $(BIN)/python tests/bugsink/requirements.txt
+	@echo 'installing Bugsink, a server of the Sentry kind that the tests report to …'
+	@sh tests/bugsink/install.sh $(PYTHON) $(VENV)/bugsink && touch $@ || echo 'Bugsink is not there: its tests are skipped'

@@ -11,13 +11,14 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from api import errors
 from api.auth import Tokens
 from api.body_limit import BodyLimit
-from api.hot_route import HotRoute
+from api.faults import warn_of_faults
+from api.hot_route import HotRoute, HotRouteWithFaults
 from api.measured import MeasuredRequests
 from api.profiling import ProfiledRequests, Profiles, ShortCut, check_profiling
 from api.reader import Reader
-from api.release import release
 from api.routes import events, health, items, jobs, models, profiles, reco, session, users
 from api.tracing import TracedRequests
+from topshelf.release import release
 from topshelf.settings import Settings
 
 DESCRIPTION = """
@@ -38,7 +39,8 @@ class Application(FastAPI):
         self.state.reader = reader
         self.state.tokens = tokens
         self.state.profiles = kept
-        hot_route = HotRoute(TracedRequests(super().__call__), reader, tokens)
+        hot = HotRouteWithFaults if settings.fault_users else HotRoute
+        hot_route = hot(TracedRequests(super().__call__), reader, tokens)
         profiled = ProfiledRequests(hot_route, hot_route.begin, tokens, kept, settings.profile_every)
         # Where there is no profiler, nobody stands in the way.
         self._front: ASGIApp = profiled if kept.installed else hot_route
@@ -76,6 +78,7 @@ def create_app(settings: Settings) -> FastAPI:
         finally:
             await reader.stop()
 
+    warn_of_faults(settings)
     app = Application(
         settings,
         title="Topshelf",

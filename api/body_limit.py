@@ -3,6 +3,7 @@
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.errors import error_answer
+from api.reporting import report_refusal
 from topshelf.errors import BodyTooLarge
 
 BODILESS = {"GET", "HEAD", "OPTIONS"}
@@ -56,6 +57,7 @@ class BodyLimit:
             drained += len(message.get("body", b""))
             more = message["type"] == "http.request" and message.get("more_body", False)
         text = f"the body is larger than the {self._max_bytes:,} bytes taken here"
+        report_refusal(scope, 413, BodyTooLarge.key, text)
         answer = error_answer(413, BodyTooLarge.key, text, headers={"Connection": "close"})
         await answer(scope, receive, send)
 

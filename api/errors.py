@@ -11,8 +11,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
-from api.reader import reader_of
-from api.route_names import route_of
+from api.reporting import report_failure, report_refusal
 from api.schemas import MANY, ONE
 from topshelf.errors import (
     EventsFull,
@@ -122,25 +121,25 @@ async def _on_own_error(request: Request, error: Exception) -> JSONResponse:
         logger.info("%s %s: %s", request.method, request.url.path, error)
         # The text of the driver names hosts and ports, which are nobody's business outside.
         message = "the store cannot be reached; try again in a few seconds"
-        return error_answer(503, error.key, message, headers={"Retry-After": RETRY_SECONDS})
+        return _refusal(request, 503, error.key, message, headers={"Retry-After": RETRY_SECONDS})
     if isinstance(error, RequestError):
         headers = {"WWW-Authenticate": "Bearer"} if isinstance(error, NotAuthenticated) else None
-        return error_answer(error.status, error.key, str(error), headers=headers)
+        return _refusal(request, error.status, error.key, str(error), headers=headers)
     if isinstance(error, TopshelfError):
         for kind, status in STATUS_OF.items():
             if isinstance(error, kind):
                 headers = {"Retry-After": RETRY_SECONDS} if status == 503 else None
-                return error_answer(status, error.key, str(error), headers=headers)
+                return _refusal(request, status, error.key, str(error), headers=headers)
     if isinstance(error, StoreError):
         logger.error("%s %s: %s", request.method, request.url.path, error)
-        _report(request, error)
+        report_failure(request.scope, error)
         return error_answer(
             503, error.key, "the store refused; see the reader's log", headers={"Retry-After": RETRY_SECONDS}
         )
     return await _on_unexpected(request, error)
 
 
-async def _on_validation(_: Request, error: Exception) -> JSONResponse:
+async def _on_validation(request: Request, error: Exception) -> JSONResponse:
     problems = error.errors() if isinstance(error, RequestValidationError) else []
     faults = [
         {
@@ -150,6 +149,9 @@ async def _on_validation(_: Request, error: Exception) -> JSONResponse:
         }
         for problem in problems[:100]
     ]
+    if faults:
+        where = ".".join(map(str, faults[0]["error_loc"]))
+        report_refusal(request.scope, 422, "request_invalid", f"{where}: {faults[0]['error_message']}")
     return JSONResponse({"errors": faults}, status_code=422)
 
 
@@ -157,26 +159,23 @@ async def _on_http(request: Request, error: Exception) -> JSONResponse:
     status = error.status_code if isinstance(error, HTTPException) else 500
     headers = error.headers if isinstance(error, HTTPException) else None
     if status == 404:
-        return error_answer(404, "route_not_found", f"there is nothing at {request.url.path}; see /docs")
+        message = f"there is nothing at {request.url.path}; see /docs"
+        return _refusal(request, 404, "route_not_found", message)
     if status == 405:
         message = f"{request.method} is not possible at {request.url.path}; see /docs"
-        return error_answer(405, "method_not_allowed", message, headers=headers)
+        return _refusal(request, 405, "method_not_allowed", message, headers=headers)
     phrase = HTTPStatus(status).phrase
-    return error_answer(status, phrase.lower().replace(" ", "_"), phrase, headers=headers)
+    return _refusal(request, status, phrase.lower().replace(" ", "_"), phrase, headers=headers)
 
 
 async def _on_unexpected(request: Request, error: Exception) -> JSONResponse:
     logger.error("%s %s failed", request.method, request.url.path, exc_info=error)
-    _report(request, error)
+    report_failure(request.scope, error)
     return error_answer(500, "internal_error", "something went wrong here; it was logged")
 
 
-def _report(request: Request, error: Exception) -> None:
-    """Tell Sentry of an error nobody expects; whoever asked is named by a hash alone."""
-    reader = reader_of(request)
-    asked = request.path_params
-    model = reader.live.snapshot.models.get(asked.get("model_name", ""))
-    tags = {"model": model.name, "generation": str(model.pointer)} if model else {}
-    reader.reports.failed(
-        error, f"{request.method} {route_of(request.scope)}", tags, user=str(asked.get("user_id", ""))
-    )
+def _refusal(
+    request: Request, status: int, key: str, message: str, headers: Mapping[str, str] | None = None
+) -> JSONResponse:
+    report_refusal(request.scope, status, key, message)
+    return error_answer(status, key, message, headers=headers)

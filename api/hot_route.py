@@ -14,8 +14,10 @@ import orjson
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.auth import Tokens
+from api.faults import has_fault
 from api.list_headers import ListHeaders
 from api.reader import Reader
+from api.reporting import place_of
 from api.route_names import LIST_PREFIX, LIST_ROUTE, without_converters
 from api.shelf import Wish
 from api.snapshot import LiveModel
@@ -43,6 +45,7 @@ class HotRoute:
         self._app = app
         self._reader = reader
         self._tokens = tokens
+        self._slow_seconds = reader.settings.slow_request_seconds
         self._counts: dict[tuple[str, str, bool], Callable[[float], None]] = {}
         self._tasks: set[asyncio.Task[Response | None]] = set()
 
@@ -133,9 +136,7 @@ class HotRoute:
             return None
 
     def _report(self, asked: Asked, error: Exception) -> None:
-        model = asked[0]
-        tags = {"model": model.name, "generation": str(model.pointer)}
-        self._reader.reports.failed(error, TITLE, tags, user=str(asked[1]))
+        self._reader.reports.failed(error, place_of(TITLE, asked[0]), user=str(asked[1]))
 
     def _asked(self, scope: Scope) -> Asked | None:
         """What is asked for; None for what goes the long way."""
@@ -171,7 +172,8 @@ class HotRoute:
         count = self._counts.get((model.name, source, stale)) or self._count_of(model.name, source, stale)
         seconds = perf_counter() - began
         count(seconds)
-        self._reader.took(TITLE, seconds, {"model": model.name})
+        if seconds > self._slow_seconds:
+            self._reader.reports.slow(place_of(TITLE, model), seconds, user=str(user))
         return model.headers(source, stale), int(model.age_seconds(time())), body
 
     def _count_of(self, model: str, source: str, stale: bool) -> Callable[[float], None]:
@@ -208,3 +210,11 @@ class HotRoute:
         """The same for a list that must be put together from several sources."""
         served = self._reader.served(model, row, Wish(model.k))
         return served.source, orjson.dumps(served.items)[1:-1]
+
+
+class HotRouteWithFaults(HotRoute):
+    """The hot route while ``TOPSHELF_FAULT_USERS`` is on: who is to fail does so on the long way."""
+
+    def _asked(self, scope: Scope) -> Asked | None:
+        asked = super()._asked(scope)
+        return None if asked is None or has_fault(asked[1]) else asked

@@ -35,6 +35,8 @@ class Live:
         self.snapshot = Snapshot()
         self.started = False
         """Whether everything that is live was loaded once."""
+        self.lost: frozenset[str] = frozenset()
+        """Models served from memory because the serving Redis no longer knows them: it came back empty."""
         self._shelves = shelves
         self._loader = loader
         self._items = items
@@ -112,10 +114,18 @@ class Live:
         poll = await self._shelves.poll()
         self._circuit.close()
         await self._shelves.load_marks()
-        if poll.items_version != self.snapshot.overlay.version:
+        self._note_lost(frozenset(self.snapshot.models.keys() - poll.pointers.keys()))
+        # What was hidden stays so while the server knows nothing of it.
+        if poll.items_version != self.snapshot.overlay.version and (poll.items_version or not self.lost):
             await self.refresh_items()
         if not self.started or self._wanted(poll.pointers):
             self._load_beside()
+
+    def _note_lost(self, lost: frozenset[str]) -> None:
+        if lost and lost != self.lost:
+            names = ", ".join(sorted(lost))
+            logger.warning("the serving Redis has lost %s; lists come from memory until it is stocked", names)
+        self.lost = lost
 
     def _load_beside(self) -> None:
         """Load in a task of its own: a large catalogue must not hold up hidden items."""
@@ -136,7 +146,7 @@ class Live:
 
     def _wanted(self, pointers: Mapping[str, Pointer]) -> bool:
         models, now = self.snapshot.models, time.monotonic()
-        return models.keys() - pointers.keys() != set() or any(
+        return any(
             (name not in models or models[name].pointer != pointer) and self._retry_at.get(name, 0) <= now
             for name, pointer in pointers.items()
         )
@@ -145,7 +155,8 @@ class Live:
         async with self._models_turn:
             # Asked for anew: what was polled before the turn came may be out of date.
             pointers = (await self._shelves.poll()).pointers
-            models: dict[str, LiveModel] = {}
+            # What is live is replaced, never taken away: a server that knows nothing of it lost it.
+            models = {name: model for name, model in self.snapshot.models.items() if name not in pointers}
             for name, pointer in sorted(pointers.items()):
                 model = await self._model(name, pointer)
                 if model:

@@ -41,10 +41,11 @@ class Loader:
 
         Raises:
             GenerationNotFound, BlobNotFound: a part of it is not there.
+            LaterVersion: a later version wrote it.
             StoreUnavailable: Redis did not answer.
         """
-        generation = await self._shelves.generation(name, pointer.base)
-        delta = await self._shelves.generation(name, pointer.delta) if pointer.delta else None
+        generation = await self._generation(name, pointer.base)
+        delta = await self._generation(name, pointer.delta) if pointer.delta else None
         assortment = await self._assortment(generation.dataset)
         popularity = None
         if generation.layout == "segments":
@@ -85,6 +86,11 @@ class Loader:
         live = list(models)
         _trim(self._assortments, {model.generation.dataset for model in live})
         _trim(self._neighbours, {model.generation.knn for model in live})
+
+    async def _generation(self, name: str, generation_id: str) -> Generation:
+        generation = await self._shelves.generation(name, generation_id)
+        generation.check_format()
+        return generation
 
     async def _assortment(self, dataset: str) -> Assortment:
         if dataset not in self._assortments:

@@ -6,7 +6,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.list_headers import SOURCE
 from api.reader import Reader
-from api.route_names import route_of
+from api.reporting import report_slow
+from api.route_names import method_of
 
 UNKNOWN = "unknown"
 
@@ -39,16 +40,12 @@ class MeasuredRequests:
             route = getattr(scope.get("route"), "path", "none")
             seconds = time.perf_counter() - started
             self._reader.metrics.request(
-                _method(scope), route, status, seconds, model=self._model(scope), source=source
+                method_of(scope), route, status, seconds, model=self._model(scope), source=source
             )
-            self._reader.took(f"{_method(scope)} {route_of(scope)}", seconds, {})
+            if seconds > self._reader.settings.slow_request_seconds:
+                report_slow(scope, seconds)
 
     def _model(self, scope: Scope) -> str:
         """The model a request is about; anybody may ask for one that there is not."""
         name: str = scope.get("path_params", {}).get("model_name", "")
         return name if not name or name in self._reader.live.snapshot.models else UNKNOWN
-
-
-def _method(scope: Scope) -> str:
-    known = {"GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS"}
-    return scope["method"] if scope["method"] in known else "other"

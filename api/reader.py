@@ -15,7 +15,6 @@ from api.dispatching import Dispatcher
 from api.live import Live
 from api.loading import Loader
 from api.metrics import Metrics
-from api.reports import Reports
 from api.shelf import Served, Shelf, Taste, Wish
 from api.snapshot import LiveModel
 from store.connection import connect
@@ -28,6 +27,7 @@ from store.reading import ShelfReader
 from store.recents import Recents
 from store.stock import UserRow
 from topshelf.errors import ModelNotFound, StoreUnavailable
+from topshelf.reports import Reports
 from topshelf.settings import Settings
 
 READ_SECONDS = 0.25
@@ -54,7 +54,7 @@ class Reader:
         serving_url = settings.serving_url.get_secret_value()
         self.settings = settings
         self.metrics = Metrics()
-        self.reports = Reports(settings)
+        self.reports = Reports(settings, "reader")
         self.circuit = Circuit(self.metrics)
         self.serving = _impatient(serving_url)
         self.durable = _impatient(settings.durable_url.get_secret_value())
@@ -156,11 +156,6 @@ class Reader:
                 await asyncio.sleep(0)
             answers.append(self.answer(model, row, wish, stale=stale))
         return answers
-
-    def took(self, route: str, seconds: float, tags: Mapping[str, str]) -> None:
-        """Report a request if it was slow."""
-        if seconds > self.settings.slow_request_seconds:
-            self.reports.slow(route, seconds, tags)
 
     def touched(self, users: Iterable[str]) -> None:
         """Note, from any thread, that users did something: their next answer here takes it into account."""

@@ -7,6 +7,7 @@ from starlette.types import Scope
 LIST_PREFIX = "/reco/"
 LIST_ROUTE = "/reco/{model_name}/{user_id:path}"
 UNROUTED = "none"
+METHODS = frozenset({"GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS"})
 
 
 def route_of(scope: Scope) -> str:
@@ -18,6 +19,11 @@ def route_of(scope: Scope) -> str:
         hot = scope["method"] == "GET" and path.startswith(LIST_PREFIX) and path.count("/") > 2
         template = LIST_ROUTE if hot else UNROUTED
     return without_converters(template)
+
+
+def method_of(scope: Scope) -> str:
+    """The method asked with; ``other`` for one that no route takes, as anybody could make some up."""
+    return scope["method"] if scope["method"] in METHODS else "other"
 
 
 def without_converters(template: str) -> str:

@@ -260,7 +260,7 @@ class JobBody(Body):
         {},
         description=(
             "`config` (hyper-parameters), `dataset`, `artifact`; the worker chooses the rest, and for a "
-            "`delta` everything"
+            "`delta` everything; `profile: true` has the workers keep a profile of each stage"
         ),
     )
     job_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")] | None = Field(

@@ -1,32 +1,25 @@
 """Runs the reader under uvicorn."""
 
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 
 import uvicorn
 from fastapi import FastAPI
+from starlette.types import ASGIApp
 from uvicorn.supervisors import Multiprocess
 
 from api.app import create_app
 from api.auth import Tokens
 from api.profiling import check_profiling
 from api.protocol import ReaderProtocol
-from api.reports import Reports
 from topshelf.errors import ServiceError
 from topshelf.logs import logging_config
+from topshelf.reports import check_reports
 from topshelf.settings import Settings
 from topshelf.settings.checks import Check
 
 STOP_SECONDS = 10
-
-
-def check_reports(settings: Settings) -> None:
-    """See that reports can be sent.
-
-    Raises:
-        SettingsError: the DSN is none, or sentry-sdk is not installed.
-    """
-    Reports(settings).close()
 
 
 INSTALLATION_CHECKS: tuple[Check, ...] = (check_profiling, check_reports)
@@ -43,8 +36,11 @@ def app_from_environment() -> FastAPI:
     return create_app(Settings.from_environment())
 
 
-def run(settings: Settings) -> None:
+def run(settings: Settings, make_app: Callable[[Settings], ASGIApp] = create_app) -> None:
     """Serve until a signal comes, with ``settings.api_processes`` processes behind one port.
+
+    Args:
+        make_app: builds the reader; another one for who watches it from around it.
 
     Raises:
         SettingsError: there are no tokens, or something is asked for that is not installed.
@@ -54,7 +50,7 @@ def run(settings: Settings) -> None:
     for check in CHECKS:
         check(settings)
     config = uvicorn.Config(
-        partial(create_app, settings),
+        partial(make_app, settings),
         factory=True,
         host=settings.api_host,
         port=settings.api_port,

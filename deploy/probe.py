@@ -1,4 +1,4 @@
-"""Health of a container: ``python probe.py api|worker|beat|flower`` exits 0 where that service works."""
+"""Health of a container: ``python probe.py api|worker|beat|flower|exporter`` exits 0 where that works."""
 
 import socket
 import sys
@@ -21,6 +21,11 @@ def flower(settings: Settings) -> bool:
     return _answers(f"http://127.0.0.1:{settings.flower_port}/healthcheck")
 
 
+def exporter(settings: Settings) -> bool:
+    """The exporter answers, be it that a Redis does not."""
+    return _answers(f"http://127.0.0.1:{settings.exporter_port}/metrics")
+
+
 def worker(settings: Settings) -> bool:
     """The worker of this host answers a ping over the broker."""
     from workers.celery_app import create_app  # noqa: PLC0415 -- a reader's image has no Celery
@@ -38,7 +43,13 @@ def beat(settings: Settings) -> bool:
         return bool(client.exists(create_app(settings).redbeat_conf.lock_key))
 
 
-PROBES: dict[str, Callable[[Settings], bool]] = {"api": api, "worker": worker, "beat": beat, "flower": flower}
+PROBES: dict[str, Callable[[Settings], bool]] = {
+    "api": api,
+    "worker": worker,
+    "beat": beat,
+    "flower": flower,
+    "exporter": exporter,
+}
 
 
 def _answers(url: str) -> bool:

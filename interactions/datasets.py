@@ -19,6 +19,7 @@ from interactions.version_files import (
     file_checks,
     publish_folder,
     read_manifest,
+    remove_folder,
     verify_files,
     write_files,
 )
@@ -116,6 +117,10 @@ class Datasets:
         """
         manifests = [read_manifest(self.root / name) for name in self._names()]
         return sorted(manifests, key=lambda manifest: (manifest.created, manifest.cut_off), reverse=True)
+
+    def remove(self, version: str) -> None:
+        """Take a version off the disk; out of sight first, so that nobody finds half of one."""
+        remove_folder(self.root / version)
 
     def extend(self, base: Dataset, events: pl.DataFrame) -> Dataset:
         """A version of the rows of ``base`` and those ``events`` it does not hold yet, by event id.

@@ -16,9 +16,10 @@ class DatasetManifest(BaseModel):
     ``created`` and ``cut_off`` (the newest interaction) are ISO 8601 in UTC. ``density`` is the share of
     pairs that have interacted. Where ``has_timestamps`` is false the times only count the rows of the file.
     ``content`` is a SHA-256 of what the version says, whenever and by whichever library it was written.
+    Fields that a later version of the code added are left out.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
     version: str
     created: str

@@ -122,6 +122,14 @@ def publish_folder(folder: Path, target: Path) -> None:
     _fsync(target.parent)
 
 
+def remove_folder(folder: Path) -> None:
+    """Remove a version's folder, hidden first; what a dead process left so is dropped as unfinished."""
+    hidden = folder.with_name(f"{BUILDING_PREFIX}removed-{uuid.uuid4().hex}")
+    with contextlib.suppress(FileNotFoundError):
+        folder.rename(hidden)
+        shutil.rmtree(hidden, ignore_errors=True)
+
+
 def read_manifest(folder: Path) -> DatasetManifest:
     """The manifest in ``folder``.
 

@@ -1,5 +1,6 @@
 """Trained models on disk: one folder each, safetensors beside a manifest, nothing that can run code."""
 
+import contextlib
 import hashlib
 import json
 import logging
@@ -22,15 +23,19 @@ from topshelf.errors import ArtifactNotFound, CorruptArtifact, InvalidConfig
 
 ARRAYS_FILE = "model.safetensors"
 MANIFEST_FILE = "manifest.json"
+REMOVED_PREFIX = ".removed-"
 
 _ID = re.compile(r"[a-z0-9_]+-\d{8}T\d{6}Z-[0-9a-f]{8}")
 _log = logging.getLogger(__name__)
 
 
 class ArtifactManifest(BaseModel):
-    """What an artifact is and where it comes from; sizes in bytes, times in seconds and ISO UTC."""
+    """What an artifact is and where it comes from; sizes in bytes, times in seconds and ISO UTC.
 
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
+    Fields that a later version added are left out; the digest in the id covers them all the same.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore", ser_json_inf_nan="constants")
 
     id: str
     model: str
@@ -131,12 +136,12 @@ class Artifacts:
         if not _ID.fullmatch(artifact_id) or not folder.is_dir():
             raise ArtifactNotFound(f"there is no artifact {artifact_id!r} in {self.root}")
         try:
-            manifest = ArtifactManifest.model_validate_json((folder / MANIFEST_FILE).read_bytes())
+            text = (folder / MANIFEST_FILE).read_bytes()
+            manifest = ArtifactManifest.model_validate_json(text)
         except (OSError, ValidationError) as exc:
             raise CorruptArtifact(f"the manifest of artifact {artifact_id} cannot be read: {exc}") from exc
-        if manifest.id != artifact_id or not artifact_id.endswith(
-            _digest(manifest.model_dump(exclude={"id"}))
-        ):
+        written = json.loads(text)
+        if written.pop("id") != artifact_id or not artifact_id.endswith(_digest(written)):
             raise CorruptArtifact(f"the manifest of artifact {artifact_id} is not the one it was saved with")
         return manifest
 
@@ -152,6 +157,15 @@ class Artifacts:
                 _log.warning("%s", exc)
         wanted = [manifest for manifest in manifests if model in (None, manifest.model)]
         return sorted(wanted, key=lambda manifest: (manifest.created, manifest.id), reverse=True)
+
+    def remove(self, artifact_id: str) -> None:
+        """Take an artifact off the disk; out of sight first, so that nobody finds half of one."""
+        for hidden in self.root.glob(f"{REMOVED_PREFIX}*"):
+            shutil.rmtree(hidden, ignore_errors=True)
+        hidden = self.root / f"{REMOVED_PREFIX}{artifact_id}"
+        with contextlib.suppress(FileNotFoundError):
+            (self.root / artifact_id).rename(hidden)
+            shutil.rmtree(hidden, ignore_errors=True)
 
     def _read_checked(self, manifest: ArtifactManifest, name: str) -> Arrays:
         """The arrays of a file, never held beside the file itself."""

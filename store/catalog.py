@@ -1,7 +1,7 @@
 """The catalogue of a dataset version: external id and categories by item index, the type of user ids."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
 
@@ -89,8 +89,10 @@ def load_catalog(client: redis.Redis, keys: Keys, dataset: str, cache_dir: Path)
     """
     folder = Blobs(client).fetch(lambda part: keys.catalog(dataset, part), cache_dir / "catalog" / dataset)
     try:
-        return Catalog(**orjson.loads((folder / FILE).read_bytes()))
-    except (OSError, ValueError, TypeError) as error:
+        content = orjson.loads((folder / FILE).read_bytes())
+        # What a later version adds is none of ours.
+        return Catalog(**{field.name: content[field.name] for field in fields(Catalog)})
+    except (OSError, ValueError, TypeError, KeyError) as error:
         raise BlobNotFound(f"the catalogue in {folder} cannot be read; remove the folder: {error}") from error
 
 

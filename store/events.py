@@ -1,7 +1,7 @@
 """Feedback on its way into the data: appended by readers, drained by one consumer group."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, fields
 from typing import Any
 
 import redis
@@ -88,7 +88,7 @@ class EventLog:
     def _read(self, count: int, after: str) -> Iterator[tuple[str, Event]]:
         for stream_id, content in self._entries(count, after):
             if content:
-                yield stream_id.decode(), Event(*documents.load(content[b"e"]))
+                yield stream_id.decode(), _event(documents.load(content[b"e"]))
             else:
                 # Deleted by hand while it was pending: nothing is left to drain.
                 self._client.xack(self._keys.events, GROUP, stream_id)
@@ -111,3 +111,8 @@ class EventLog:
         except ResponseError as error:
             if "BUSYGROUP" not in str(error):
                 raise
+
+
+def _event(values: Sequence[Any]) -> Event:
+    """An event as it stands in the stream; values that a later version appends are left out."""
+    return Event(*values[: len(fields(Event))])

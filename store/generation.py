@@ -5,9 +5,15 @@ from dataclasses import MISSING, Field, asdict, dataclass, fields
 from typing import Any, Literal, Self
 
 from store import documents
-from topshelf.errors import StoreError
+from topshelf.errors import LaterVersion, StoreError
 
 Layout = Literal["users", "segments"]
+
+FORMAT = 1
+"""Number of what this version writes: rows, buckets, catalogue, neighbours and chunks.
+
+It is raised by a change that an older reader or worker would misread; one that only adds fields leaves it.
+"""
 
 STATES = ("building", "ready", "live", "previous", "retired", "failed")
 """A generation goes from left to right; ``previous`` alone may become ``live`` again, by a rollback."""
@@ -67,6 +73,8 @@ class Generation:
     """The graph; empty for another search."""
     recall: float | None = None
     """Share of the exact lists that its search finds, over a sample."""
+    format: int = 1
+    """``FORMAT`` of the version that wrote it."""
 
     @property
     def histories(self) -> str:
@@ -87,6 +95,18 @@ class Generation:
     def row_width(self) -> int:
         """Longest row of a user in bytes, without scores."""
         return 2 if self.layout == "segments" else self.k_store * self.id_width
+
+    def check_format(self) -> None:
+        """Refuse what this version of the code would misread.
+
+        Raises:
+            LaterVersion: a later version wrote it.
+        """
+        if self.format > FORMAT:
+            raise LaterVersion(
+                f"generation {self.id} of {self.model} has format {self.format}, this version reads up to "
+                f"{FORMAT}: upgrade this process"
+            )
 
     def to_fields(self) -> dict[str, str]:
         """The Redis hash of this record."""

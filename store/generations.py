@@ -1,15 +1,16 @@
 """Life of a generation: created, filled chunk by chunk, verified, published, replaced, swept."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Literal, NamedTuple, cast
+from typing import cast
 
 import redis
 
 from store import documents, scripts
 from store.buckets import chunk_count
+from store.chunks import Chunks
 from store.connection import store_errors
-from store.generation import Generation, Layout, Pointer
+from store.generation import FORMAT, Generation, Layout, Pointer
 from store.keys import Keys
 from store.rows import id_width
 from store.sweeping import remove, sweep_model
@@ -22,34 +23,22 @@ from topshelf.errors import (
     NothingToRollBack,
 )
 
-__all__ = ["ChunkClaim", "Generation", "Generations", "Pointer", "StalledChunk"]
-
-ChunkClaim = Literal["granted", "done", "leased", "closed"]
+__all__ = ["Generation", "Generations", "Pointer"]
 
 OVERTAKEN = "overtaken by a later run"
-PACE_WINDOW_SECONDS = 30.0
-"""The pace of a generation is that of the last one to two such windows."""
-
-
-class StalledChunk(NamedTuple):
-    """A chunk to send again.
-
-    Attributes:
-        attempts: how often it was claimed.
-        expired: whether its lease ran out; otherwise nobody holds one, and its message may still wait.
-    """
-
-    chunk: int
-    attempts: int
-    expired: bool
 
 
 class Generations:
-    """Every generation of every model in one serving Redis."""
+    """Every generation of every model in one serving Redis.
+
+    Attributes:
+        chunks: those of the generations that are being filled.
+    """
 
     def __init__(self, client: redis.Redis, keys: Keys) -> None:
         self._client = client
         self._keys = keys
+        self.chunks = Chunks(client, keys)
 
     @store_errors()
     def next_fence(self, model: str, *, above: int = 0) -> int:
@@ -116,6 +105,7 @@ class Generations:
             recall=recall,
             base=base,
             newer=newer,
+            format=FORMAT,
         )
         self._client.sadd(self._keys.models, model)
         record = [part for pair in generation.to_fields().items() for part in pair]
@@ -134,6 +124,17 @@ class Generations:
         if not raw:
             raise GenerationNotFound(f"{model} has no generation {generation}")
         return Generation.from_fields(raw)
+
+    def open(self, model: str, generation: str) -> Generation:
+        """One generation whose content is to be read or written.
+
+        Raises:
+            GenerationNotFound: as :meth:`get`.
+            LaterVersion: a later version of the code wrote it.
+        """
+        found = self.get(model, generation)
+        found.check_format()
+        return found
 
     @store_errors()
     def models(self) -> list[str]:
@@ -158,74 +159,6 @@ class Generations:
         pointer = self.pointer(model)
         names = [] if pointer is None else [pointer.base, pointer.delta]
         return [self.get(model, name) for name in names if name]
-
-    @store_errors()
-    def claim_chunk(self, model: str, generation: str, chunk: int, *, lease_seconds: float) -> ChunkClaim:
-        """Take a chunk to work on: ``granted``, or why not.
-
-        ``done``: it is finished. ``leased``: somebody works on it. ``closed``: the generation takes no more.
-        """
-        names = self._chunk_keys(model, generation)
-        answer = scripts.run_text(self._client, "claim_chunk", names, [chunk, _milliseconds(lease_seconds)])
-        return cast("ChunkClaim", answer)
-
-    @store_errors()
-    def renew_chunk(self, model: str, generation: str, chunk: int, *, lease_seconds: float) -> bool:
-        """Keep a chunk for ``lease_seconds`` from now; False when it is done, or the generation closed.
-
-        One whose lease the server lost, or gave up, is taken back.
-        """
-        names = self._chunk_keys(model, generation)
-        return bool(scripts.run(self._client, "renew_chunk", names, [chunk, _milliseconds(lease_seconds)]))
-
-    @store_errors()
-    def release_chunk(self, model: str, generation: str, chunk: int) -> bool:
-        """Give up a lease that ran out, before the chunk is sent again; False when somebody did so before."""
-        name = self._keys.leases(model, generation)
-        return bool(scripts.run(self._client, "release_chunk", [name], [chunk]))
-
-    @store_errors()
-    def finish_chunk(self, model: str, generation: str, chunk: int, users: int) -> int:
-        """Count a written chunk, once however often it is told; returns the chunks that remain.
-
-        Raises:
-            GenerationNotFound: there is no such generation.
-        """
-        remaining: int = scripts.run(
-            self._client,
-            "finish_chunk",
-            self._chunk_keys(model, generation),
-            [chunk, users, _milliseconds(PACE_WINDOW_SECONDS)],
-        )
-        if remaining < 0:
-            raise GenerationNotFound(f"{model} has no generation {generation}")
-        return remaining
-
-    @store_errors()
-    def stalled_chunks(self, model: str, generation: str, *, idle_seconds: float = 0) -> list[StalledChunk]:
-        """Chunks to send again: a lease ran out, or nobody holds one.
-
-        Chunks without a lease wait their turn in the queue: they count only ``idle_seconds`` after the
-        generation was opened, or a chunk of it last claimed, renewed or finished.
-        """
-        record, bitmap, lease_hash = self._chunk_keys(model, generation)
-        with self._client.pipeline(transaction=True) as pipe:
-            pipe.hmget(record, "state", "n_chunks", "touched")
-            pipe.get(bitmap)
-            pipe.hgetall(lease_hash)
-            pipe.time()
-            (state, n_chunks, touched), bits, leases, (seconds, microseconds) = pipe.execute()
-        if state != b"building":
-            return []
-        now = seconds * 1000 + microseconds // 1000
-        idle = now - int(touched or 0) >= _milliseconds(idle_seconds)
-        stalled = []
-        for chunk in unset_bits(bits or b"", int(n_chunks)):
-            held_until = leases.get(b"%d" % chunk)
-            if idle if held_until is None else int(held_until) <= now:
-                attempts = int(leases.get(b"%d:attempts" % chunk, 0))
-                stalled.append(StalledChunk(chunk, attempts, expired=held_until is not None))
-        return stalled
 
     @store_errors()
     def write_segments(
@@ -354,13 +287,6 @@ class Generations:
             unlinked += remove(self._client, self._keys, due, kept, unused_after_seconds=zombie_after_seconds)
         return unlinked
 
-    def _chunk_keys(self, model: str, generation: str) -> tuple[str, str, str]:
-        return (
-            self._keys.generation(model, generation),
-            self._keys.chunks(model, generation),
-            self._keys.leases(model, generation),
-        )
-
     def _pointer_keys(self, model: str) -> tuple[str, str, str]:
         return self._keys.live(model), self._keys.fence(model), self._keys.hold(model)
 
@@ -378,17 +304,5 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def _milliseconds(seconds: float) -> int:
-    return int(seconds * 1000)
-
-
 def _forbidding(model: str, generation: str, state: str) -> str:
     return f"generation {generation} of {model} is {state}, it cannot be published"
-
-
-def unset_bits(bitmap: bytes, n: int) -> Iterator[int]:
-    """Positions below ``n`` that SETBIT left at 0."""
-    for position in range(n):
-        byte = position >> 3
-        if byte >= len(bitmap) or not bitmap[byte] >> (7 - (position & 7)) & 1:
-            yield position

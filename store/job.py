@@ -22,6 +22,7 @@ STAGES: Mapping[str, tuple[str, ...]] = {
 }
 """Stages of a job by its kind, in order."""
 
+ESSENTIAL_FIELDS = frozenset({"id", "kind", "model", "state", "stage"})
 JSON_FIELDS = frozenset({"params", "metrics", "result", "error"})
 UPDATABLE = JSON_FIELDS | {"progress", "message", "dataset", "artifact", "generation", "fence", "trace"}
 """Fields that a worker may set; the others belong to the transitions."""
@@ -34,7 +35,8 @@ class Job:
     Attributes:
         stage: where it is in the stages of its kind.
         progress: share of the whole job that is done, 0 to 1.
-        params: what was asked for: ``config``, ``dataset``, ``artifact``; of a trial its ``study``.
+        params: what was asked for, as ``config``, ``dataset``, ``artifact``, ``rules``, ``gate``,
+            ``profile``; of a trial its ``study``.
         fence: the fence of its generation, 0 before there is one.
         error: ``error_key`` and ``error_message`` where it failed or was cancelled.
         attempts: how often its present stage was begun.
@@ -72,24 +74,34 @@ class Job:
         """Whether the job is in a state it cannot leave."""
         return self.state in FINAL_STATES
 
+    @property
+    def known(self) -> bool:
+        """Whether this version of the code knows its kind and its stage."""
+        return self.stage in STAGES.get(self.kind, ())
+
     @classmethod
     def from_fields(cls, raw: Mapping[Any, Any]) -> Self:
-        """Read the Redis hash of a job.
+        """Read the Redis hash of a job; what another version of the code left out is blank.
 
         Raises:
-            StoreError: the hash lacks a field or holds a value of the wrong type.
+            StoreError: the hash lacks an essential field or holds a value of the wrong type.
         """
         texts = {name.decode(): value.decode() for name, value in raw.items()}
+        if missing := ESSENTIAL_FIELDS - texts.keys():
+            raise StoreError(
+                f"the record of job {texts.get('id', '?')} is damaged: it has no {', '.join(sorted(missing))}"
+            )
+        texts = blank_fields() | texts
         try:
             values: dict[str, Any] = {
                 field.name: _value(field.name, field.type, texts[field.name]) for field in fields(cls)
             }
-        except (KeyError, ValueError) as error:
-            raise StoreError(f"the record of job {texts.get('id', '?')} is damaged: {error}") from error
+        except ValueError as error:
+            raise StoreError(f"the record of job {texts['id']} is damaged: {error}") from error
         return cls(**values)
 
 
-def blank_fields() -> dict[str, str | bytes]:
+def blank_fields() -> dict[str, str]:
     """The Redis hash of a job about which nothing is known."""
     return {field.name: _blank(field.name, field.type) for field in fields(Job)}
 

@@ -4,7 +4,12 @@ Braces are literal hash tags: keys that share one live in the same Redis Cluster
 script may touch them together.
 """
 
+import re
 from dataclasses import dataclass
+from typing import Literal
+
+KeyRole = Literal["durable", "serving", "shelf", "lock"]
+"""On which server a key stands, and whether it is worth keeping: shelves are stocked anew, locks run out."""
 
 
 @dataclass(frozen=True)
@@ -127,15 +132,29 @@ class Keys:
         """Hash of a nightly run's record."""
         return f"{self.prefix}night:{run_id}"
 
+    def night_notices(self, run_id: str) -> str:
+        """Hash: ``<hook>/<event>`` -> how far its delivery is, as JSON."""
+        return f"{self.prefix}night:{run_id}:notices"
+
     @property
     def nights(self) -> str:
         """Sorted set of nightly runs' ids by creation time."""
         return f"{self.prefix}nights"
 
     @property
+    def nights_open(self) -> str:
+        """Sorted set of those that are not over, or that a hook has yet to be told of."""
+        return f"{self.prefix}nights:open"
+
+    @property
     def schedules_since(self) -> str:
         """Hash: schedule -> epoch seconds at which it was first looked after."""
         return f"{self.prefix}schedules:since"
+
+    @property
+    def notices_lock(self) -> str:
+        """Held by the one process that tells the hooks."""
+        return f"{self.prefix}notices:lock"
 
     @property
     def models(self) -> str:
@@ -171,6 +190,22 @@ class Keys:
     def items_version(self) -> str:
         """Counter raised after each change to hidden items or to what is known about items."""
         return f"{self.prefix}items:version"
+
+    @property
+    def pattern(self) -> str:
+        """Glob that matches every key."""
+        return re.sub(r"([\\*?\[\]^-])", r"\\\1", self.prefix) + "*"
+
+    def role_of(self, key: bytes) -> KeyRole:
+        """What a key that starts with the prefix is; of those of a model, fence and hold alone are kept."""
+        name = key.decode().removeprefix(self.prefix)
+        if name.endswith(":lock"):
+            return "lock"
+        if name.startswith("{"):
+            return "serving" if name.endswith(("}:fence", "}:hold")) else "shelf"
+        if name.startswith(("b:", "o:", "catalog:", "knn:")):
+            return "shelf"
+        return "serving" if name.startswith(("u:", "p:", "marks:", "items:", "models")) else "durable"
 
     @property
     def _escaped(self) -> str:

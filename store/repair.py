@@ -11,9 +11,9 @@ import redis
 
 from store import scripts
 from store.buckets import chunk_ranges, count_users
+from store.chunks import unset_bits
 from store.connection import store_errors
 from store.generation import Generation
-from store.generations import unset_bits
 from store.keys import Keys
 
 

@@ -5,19 +5,23 @@ TopshelfError
   DataError
     UnreadableFile · MissingColumn · EmptyData · TooManyRejects · InvalidId
     DatasetNotFound · CorruptDataset · RunNotFound
+    CorruptBackup · SystemNotEmpty
   ModelError
     UnknownModel · InvalidConfig · NotFitted · TrainingFailed · CannotFoldIn
     ArtifactNotFound · CorruptArtifact · GateRefused · RecallTooLow
   StoreError
     StoreUnavailable · UnsuitableServer · NotEnoughRoom
     GenerationNotFound · GenerationIncomplete · FenceLost · ModelOnHold · NothingToRollBack
-    BlobNotFound · LockHeld · EventsFull · JobNotFound
+    BlobNotFound · LockHeld · EventsFull · JobNotFound · NightNotFound · LaterVersion
   JobError
-    JobCancelled · JobFailed · JobDelayed · ChunkTaken
+    JobCancelled · JobFailed · JobDelayed · ChunkTaken · NightAtWork
   TrackerError
     TrackerUnavailable
+  HookError
+    NoticeUndelivered
   ServiceError
     ReaderRefused
+  DeliberateFault
   RequestError
     ModelNotFound · UserNotFound · ItemNotFound · NotAuthenticated · NotAllowed
     InvalidRequest · BodyTooLarge · ControlNotInstalled
@@ -91,6 +95,18 @@ class RunNotFound(DataError):
     """Raised when no training run has this id."""
 
     key = "run_not_found"
+
+
+class CorruptBackup(DataError):
+    """Raised when a backup is no backup, is cut short or was altered; nothing was restored."""
+
+    key = "backup_corrupt"
+
+
+class SystemNotEmpty(DataError):
+    """Raised when a backup would be restored over what is there; nothing was changed."""
+
+    key = "system_not_empty"
 
 
 class ModelError(TopshelfError):
@@ -231,6 +247,18 @@ class JobNotFound(StoreError):
     key = "job_not_found"
 
 
+class NightNotFound(StoreError):
+    """Raised when no nightly run has this id."""
+
+    key = "night_not_found"
+
+
+class LaterVersion(StoreError):
+    """Raised when a later version of the code wrote what this one would misread; upgrade this process."""
+
+    key = "later_version"
+
+
 class JobError(TopshelfError):
     """Raised when a job cannot go on."""
 
@@ -261,6 +289,12 @@ class ChunkTaken(JobError):
     key = "chunk_taken"
 
 
+class NightAtWork(JobError):
+    """Raised when a nightly run is begun by hand while another of its schedule is at work."""
+
+    key = "night_at_work"
+
+
 class TrackerError(TopshelfError):
     """Raised when a tracker does not take what it is told; nothing is lost, it is told again later."""
 
@@ -271,6 +305,18 @@ class TrackerUnavailable(TrackerError):
     """Raised when nobody answers at a tracker's server."""
 
     key = "tracker_unavailable"
+
+
+class HookError(TopshelfError):
+    """Raised when a hook of nightly runs cannot do its work."""
+
+    key = "hook_error"
+
+
+class NoticeUndelivered(HookError):
+    """Raised when a hook's receiver does not take a notice; it is told again after a pause."""
+
+    key = "notice_undelivered"
 
 
 class ServiceError(TopshelfError):
@@ -287,6 +333,16 @@ class ReaderRefused(ServiceError):
     def __init__(self, message: str, key: str = key) -> None:
         super().__init__(message)
         self.key = key
+
+
+class DeliberateFault(TopshelfError):
+    """Raised for users whose id is a multiple of 666 while ``TOPSHELF_FAULT_USERS`` is on."""
+
+    key = "deliberate_fault"
+
+    def __init__(self, user: int | str) -> None:
+        super().__init__("a deliberate fault: TOPSHELF_FAULT_USERS is on")
+        self.user = user
 
 
 class RequestError(TopshelfError):

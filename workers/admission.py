@@ -10,6 +10,9 @@ from workers.rules import RuleSet
 from workers.runtime import Runtime
 from workers.stage import lock_seconds
 
+RESTOCK = "restock"
+"""Parameter of a job that brings back what was live before a restore: others wait for it."""
+
 
 def admit(runtime: Runtime, job: Job) -> Job:
     """Check a job before its first stage, and pin the dataset version it works on; may be repeated.
@@ -22,17 +25,20 @@ def admit(runtime: Runtime, job: Job) -> Job:
         GenerationNotFound, CannotFoldIn: a delta is asked for where none can be made.
         ModelOnHold: somebody rolled the model back and has not released it.
         LockHeld: another job publishes this model; the message names it.
-        JobDelayed: that job is a delta, which is asked to stop: a base comes before it.
+        JobDelayed: that job is a delta, which is asked to stop, for a base comes before it; or it stocks the
+            model again after a restore.
     """
     params = _with_artifacts_read(runtime, job.params)
     create_model(job.model, params.get("config"))
     RuleSet.of(params.get("rules", {}))
+    if not isinstance(params.get("profile", False), bool):
+        raise InvalidConfig("profile is true or false: whether each stage leaves a profile")
     if params != job.params:
         runtime.jobs.update(job.id, params=params)
     if job.kind == "delta":
-        if params:
+        if chosen := sorted(params.keys() - {"profile"}):
             raise InvalidConfig(
-                f"a delta takes the live artifact and newest dataset, not {', '.join(params)}"
+                f"a delta takes the live artifact and newest dataset, not {', '.join(chosen)}"
             )
         live_base(runtime, job.model)
     elif job.kind == "precompute":
@@ -46,7 +52,7 @@ def admit(runtime: Runtime, job: Job) -> Job:
         dataset = runtime.datasets.open(wanted) if wanted else runtime.datasets.latest()
         runtime.jobs.update(job.id, dataset=dataset.version)
     if job.kind not in {"train", "trial"}:
-        if runtime.generations.held_since(job.model):
+        if runtime.generations.held_since(job.model) and runtime.generations.pointer(job.model):
             raise ModelOnHold(f"{job.model} was rolled back; run: topshelf release {job.model}")
         _take_lock(runtime, job)
     return runtime.jobs.get(job.id)
@@ -56,20 +62,22 @@ def _take_lock(runtime: Runtime, job: Job) -> None:
     try:
         runtime.lock.acquire(job.model, job.id, lock_seconds(runtime))
     except LockHeld:
-        holder = _delta_at_work(runtime, job.model)
-        if holder is None or job.kind == "delta":
+        holder = _holder(runtime, job.model)
+        if holder is not None and holder.params.get(RESTOCK):
+            raise JobDelayed(f"waiting for job {holder.id} to stock {job.model} again") from None
+        if holder is None or holder.kind != "delta" or job.kind == "delta":
             raise
-        if not runtime.jobs.request_cancel(holder).over:
-            raise JobDelayed(f"waiting for job {holder} to stop") from None
-        runtime.lock.release(job.model, holder)
+        if not runtime.jobs.request_cancel(holder.id).over:
+            raise JobDelayed(f"waiting for job {holder.id} to stop") from None
+        runtime.lock.release(job.model, holder.id)
         runtime.lock.acquire(job.model, job.id, lock_seconds(runtime))
 
 
-def _delta_at_work(runtime: Runtime, model: str) -> str | None:
-    """The job that holds a model's lock, where it is a delta."""
+def _holder(runtime: Runtime, model: str) -> Job | None:
+    """The job that holds a model's lock."""
     holder = runtime.lock.owner(model)
     try:
-        return holder if holder and runtime.jobs.get(holder).kind == "delta" else None
+        return runtime.jobs.get(holder) if holder else None
     except JobNotFound:
         return None
 

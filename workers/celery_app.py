@@ -7,34 +7,30 @@ above the longest task, so that no running task is delivered twice.
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 from celery import Celery, signals
-from celery.exceptions import Ignore
 
 from store.dispatch import broker_options
 from store.keys import Keys
-from topshelf.errors import JobError
 from topshelf.settings import Settings
 from workers import exposition, task_logs, transport
-from workers.dispatch import SYNC_TASK, Dispatcher
-from workers.observing import TaskCall, observed
-from workers.outcome import DONE, Outcome
+from workers.binding import Task, bind
+from workers.dispatch import HOOKS_TASK, NIGHT_TASK, SYNC_TASK, Dispatcher
+from workers.hooks.telling import tell_hooks
 from workers.runtime import Runtime
 from workers.schedule import beat_schedule
-from workers.task_events import tell_failure
+from workers.schedules import schedules_of
 from workers.tasks.delta import start_deltas
 from workers.tasks.drain import drain_events
 from workers.tasks.evaluate import evaluate
-from workers.tasks.nightly import nightly
+from workers.tasks.nightly import nightly, nightly_run
 from workers.tasks.pipeline import pipeline
 from workers.tasks.precompute import precompute, precompute_chunk
 from workers.tasks.publish import publish
 from workers.tasks.reconcile import reconcile
 from workers.tasks.synchronise import sync_runs
 from workers.tasks.train import train
-
-Task = Callable[..., Outcome | None]
 
 TASKS: dict[str, Task] = {
     "topshelf.pipeline": pipeline,
@@ -44,6 +40,8 @@ TASKS: dict[str, Task] = {
     "topshelf.precompute_chunk": precompute_chunk,
     "topshelf.publish": publish,
     "topshelf.nightly": nightly,
+    NIGHT_TASK: nightly_run,
+    HOOKS_TASK: tell_hooks,
     "topshelf.delta": start_deltas,
     "topshelf.drain": drain_events,
     "topshelf.reconcile": reconcile,
@@ -63,6 +61,11 @@ class TopshelfCelery(Celery):  # type: ignore[misc]  # celery has no types
         from workers.redbeat_config import BeatConfig  # noqa: PLC0415 -- for beat alone
 
         return BeatConfig(self)
+
+    @cached_property
+    def Beat(self) -> type:  # noqa: N802 -- Celery's name for it
+        """The class that ``celery beat`` starts."""
+        return cast("type", self.subclass_with_self("workers.beat:ReportingBeat"))
 
     def __reduce__(self) -> tuple[Callable[[Settings], "TopshelfCelery"], tuple[Settings]]:
         return service_app, (self.settings,)
@@ -84,32 +87,11 @@ def create_app(settings: Settings) -> TopshelfCelery:
     app.settings = settings
     app.conf.update(_configuration(settings))
     runtime = app.runtime = Runtime(settings)
+    signals.worker_process_shutdown.connect(runtime.close_reports)
     dispatcher = Dispatcher(app)
     for name, task in TASKS.items():
-        app.task(_bind(name, task, runtime, dispatcher), name=name, shared=False)
+        app.task(bind(name, task, runtime, dispatcher), name=name, shared=False)
     return app
-
-
-def _bind(name: str, task: Task, runtime: Runtime, dispatcher: Dispatcher) -> Task:
-    def call(*ids: Any) -> Outcome:
-        try:
-            with observed(runtime, TaskCall(name, ids)):
-                outcome = task(runtime, dispatcher, *ids) or DONE
-        except Exception as error:
-            said = runtime.settings.without_secrets(str(error))
-            if said == str(error):
-                raise
-            raise JobError(f"{type(error).__name__}: {said}") from None
-        if outcome.failed:
-            sentence = runtime.settings.without_secrets(outcome.sentence)
-            tell_failure(sentence)
-            raise Ignore(sentence)
-        return outcome
-
-    call.__doc__ = task.__doc__
-    call.__module__ = task.__module__
-    call.__name__ = task.__name__
-    return call
 
 
 def _configuration(settings: Settings) -> dict[str, Any]:
@@ -130,6 +112,7 @@ def _configuration(settings: Settings) -> dict[str, Any]:
         "task_time_limit": settings.task_limit_seconds,
         "task_send_sent_event": True,
         "worker_send_task_events": True,
+        "worker_consumer": "workers.consumer:Consumer",
         "worker_prefetch_multiplier": 1,
         "worker_concurrency": settings.worker_processes,
         "worker_cancel_long_running_tasks_on_connection_loss": False,
@@ -137,7 +120,7 @@ def _configuration(settings: Settings) -> dict[str, Any]:
         "worker_pool_start_method": "fork" if settings.device == "cpu" else "spawn",
         "worker_proc_alive_timeout": 60,
         "worker_hijack_root_logger": True,
-        "timezone": settings.nightly_timezone,
+        "timezone": schedules_of(settings).timezone,
         "enable_utc": True,
         "beat_scheduler": "redbeat.RedBeatScheduler",
         "beat_max_loop_interval": 5,

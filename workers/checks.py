@@ -2,24 +2,25 @@
 
 from models.registry import check_installed
 from topshelf.errors import InvalidConfig, ModelError, SettingsError
+from topshelf.reports import check_reports
 from topshelf.settings import Settings
 from topshelf.settings.checks import Check, data_can_be_kept, files_can_be_read
 from workers.rules import read_rules
-from workers.schedule import beat_schedule
+from workers.schedules import schedules_of
 
 
 def models_can_be_trained(settings: Settings) -> None:
-    """Every model of the nightly run exists, and its library is installed.
+    """Every model of any schedule exists, and its library is installed.
 
     Raises:
-        SettingsError: names those that cannot be trained here.
+        SettingsError: names those that cannot be trained here, and every other fault of the schedules.
     """
     faults = []
-    for name in settings.models:
+    for name in schedules_of(settings).models:
         try:
             check_installed(name)
         except ModelError as error:
-            faults.append(f"TOPSHELF_MODELS: {error}")
+            faults.append(str(error))
     if faults:
         raise SettingsError("\n".join(faults))
 
@@ -41,7 +42,7 @@ def rules_can_be_used(settings: Settings) -> None:
 CHECKS: tuple[Check, ...] = (
     data_can_be_kept,
     files_can_be_read,
-    beat_schedule,
     rules_can_be_used,
     models_can_be_trained,
+    check_reports,
 )

@@ -15,6 +15,9 @@ from topshelf.errors import StoreUnavailable
 
 SYNC_TASK = "topshelf.sync_runs"
 SYNC_EXPIRES_SECONDS = 300
+NIGHT_TASK = "topshelf.nightly_run"
+HOOKS_TASK = "topshelf.tell_hooks"
+HOOKS_EXPIRE_SECONDS = 60
 
 
 @contextlib.contextmanager
@@ -74,6 +77,16 @@ class Dispatcher:
                     argsrepr=f"{job.id}, {generation}, {chunk}",
                     kwargsrepr=f"{_described(job, generation)} · chunk {chunk}",
                 )
+
+    @broker_errors()
+    def night(self, run_id: str) -> None:
+        """Send the present stage of a nightly run."""
+        self.app.send_task(NIGHT_TASK, args=[run_id], queue="io")
+
+    @broker_errors()
+    def tell_hooks(self) -> None:
+        """Have the hooks told of nightly runs; the reconciler asks again while there is something to tell."""
+        self.app.send_task(HOOKS_TASK, queue="io", expires=HOOKS_EXPIRE_SECONDS)
 
     def queue_of(self, model: str, stage: str) -> str:
         """The queue of a stage: what computes goes where the model wants it, the rest to ``io``.

@@ -24,12 +24,14 @@ def live_base(runtime: Runtime, model: str) -> Generation:
         GenerationNotFound: nothing is live.
         ArtifactNotFound: its artifact is gone from disk.
         CannotFoldIn: it serves only users it was trained on.
+        LaterVersion: a later version of the code wrote it.
     """
     base = runtime.generations.live(model)
     if base is None:
         raise GenerationNotFound(
             f"no generation of {model} is live to lay new lists over; run: topshelf pipeline {model}"
         )
+    base.check_format()
     create_model(model, runtime.artifacts.manifest(base.artifact).config).check_folds_in()
     return base
 

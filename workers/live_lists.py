@@ -1,13 +1,16 @@
 """What the shelves hold now, in the item indices of another dataset version."""
 
+import logging
 from collections.abc import Sequence
 
 import numpy as np
 
 from interactions.dataset import Dataset
 from store.stocked import read_lists
-from topshelf.errors import DatasetNotFound
+from topshelf.errors import DatasetNotFound, LaterVersion
 from workers.runtime import Runtime
+
+log = logging.getLogger(__name__)
 
 
 def live_lists(
@@ -17,14 +20,17 @@ def live_lists(
 
     Returns:
         (n, k) int64 item indices into ``catalogue``, -1 padded, -2 for an item it lacks; who is not stocked
-        has an empty row. None where nothing is live, or its catalogue is gone.
+        has an empty row. None where nothing is live, its catalogue is gone, or a later version wrote it.
     """
     layers = runtime.generations.layers(model)
     if not layers:
         return None
     try:
+        for layer in layers:
+            layer.check_format()
         stocked = runtime.datasets.open(layers[0].dataset)
-    except DatasetNotFound:
+    except (DatasetNotFound, LaterVersion) as reason:
+        log.warning("%s is compared with nothing: %s", model, reason)
         return None
     translated = catalogue.items.indices_of(stocked.items.external)
     translated[translated < 0] = -2

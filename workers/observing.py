@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any, NamedTuple
 
+from workers.profiling import profiled
+from workers.reporting import reported
 from workers.runtime import Runtime
 
 
@@ -27,7 +29,7 @@ def counted(runtime: Runtime, call: TaskCall) -> AbstractContextManager[None]:
     return runtime.metrics.task(call.task)
 
 
-OBSERVERS: tuple[Observer, ...] = (counted,)
+OBSERVERS: tuple[Observer, ...] = (counted, reported, profiled)
 """The first is the outermost."""
 
 

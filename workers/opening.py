@@ -22,6 +22,8 @@ from workers.search import SearchRecord
 
 SAMPLED_IDS = 1_000
 """User ids looked at to tell how many bytes one takes."""
+REMEMBERED_JOBS = 1_000
+"""Of a model's jobs, the newest ones that are asked for their fence."""
 
 
 def begun_before(runtime: Runtime, job: Job) -> Generation | None:
@@ -29,7 +31,7 @@ def begun_before(runtime: Runtime, job: Job) -> Generation | None:
     if not job.fence:
         return None
     try:
-        return runtime.generations.get(job.model, str(job.fence))
+        return runtime.generations.open(job.model, str(job.fence))
     except GenerationNotFound:
         return None
 
@@ -73,7 +75,7 @@ def open_generation(
     )
     check_room(runtime.serving, needed.total, high_water=settings.memory_high_water)
     chosen = search()
-    fence = runtime.generations.next_fence(job.model, above=job.fence)
+    fence = _next_fence(runtime, job)
     runtime.jobs.update(job.id, fence=fence)
     return runtime.generations.create(
         job.model,
@@ -90,6 +92,18 @@ def open_generation(
         **asdict(chosen),
         **described,
     )
+
+
+def _next_fence(runtime: Runtime, job: Job) -> int:
+    """The model's next fence; above those that job records know of, where the serving Redis lost its own.
+
+    An id given out twice would have readers take rows they keep in memory for those of the new generation.
+    """
+    fence = runtime.generations.next_fence(job.model, above=job.fence)
+    if fence > 1:
+        return fence
+    known = max((one.fence for one in runtime.jobs.list(limit=REMEMBERED_JOBS, model=job.model)), default=0)
+    return runtime.generations.next_fence(job.model, above=known) if known else fence
 
 
 def _n_buckets(user_keys: ByteStrings, users_per_bucket: int, row: RowShape, server: Server) -> int:

@@ -14,6 +14,8 @@ from store.generations import Generations
 from store.jobs import Jobs
 from store.keys import Keys
 from store.locks import ModelLock
+from store.nights import Nights
+from topshelf.reports import Reports
 from topshelf.settings import Settings
 from workers.indexes import Indexes
 from workers.metrics import WorkerMetrics
@@ -45,6 +47,15 @@ class Runtime:
     @cached_property
     def jobs(self) -> Jobs:
         return Jobs(
+            self.durable,
+            self.keys,
+            self.settings.job_retention_days,
+            lease_seconds=self.settings.lease_seconds,
+        )
+
+    @cached_property
+    def nights(self) -> Nights:
+        return Nights(
             self.durable,
             self.keys,
             self.settings.job_retention_days,
@@ -91,6 +102,15 @@ class Runtime:
     def checkpoints(self, job_id: str) -> Path:
         """The folder in which a job's training goes on after its worker died; removed when the job ends."""
         return self.settings.data_dir / "checkpoints" / file_name(job_id)
+
+    @cached_property
+    def reports(self) -> Reports:
+        return Reports(self.settings, "worker")
+
+    def close_reports(self, **_: object) -> None:
+        """Send what waits to be reported; for a process that leaves."""
+        if "reports" in self.__dict__:
+            self.reports.close()
 
     @cached_property
     def indexes(self) -> Indexes:

@@ -3,17 +3,19 @@
 import datetime as dt
 from typing import Any
 
-from celery.schedules import ParseException, crontab
-
-from topshelf.errors import SettingsError
 from topshelf.settings import Settings
+from workers.cron import crontab_of
 from workers.dispatch import SYNC_TASK
-
-LONGEST_GAP_DAYS = 366
+from workers.schedules import DEFAULT_SCHEDULE, Schedule, schedules_of
 
 
 def beat_schedule(settings: Settings) -> dict[str, dict[str, Any]]:
-    """RedBeat's entries; a message nobody took expires before the next one is sent, the nightly one aside."""
+    """RedBeat's entries; a message nobody took expires before the next one is sent, a nightly one aside.
+
+    A schedule in another time zone than beat's has no entry, for RedBeat keeps no zone with a cron: the
+    reconciler begins its runs, as it does where a beat's message was lost.
+    """
+    schedules = schedules_of(settings)
     entries = {
         "reconcile": _every(settings.reconcile_seconds, "topshelf.reconcile"),
         "drain-events": _every(settings.drain_seconds, "topshelf.drain"),
@@ -22,59 +24,19 @@ def beat_schedule(settings: Settings) -> dict[str, dict[str, Any]]:
         entries["delta"] = _every(settings.delta_seconds, "topshelf.delta")
     if settings.trackers:
         entries["sync-runs"] = _every(settings.sync_seconds, SYNC_TASK)
-    if settings.nightly_cron:
-        entries["nightly"] = {
-            "task": "topshelf.nightly",
-            "schedule": crontab_of(settings.nightly_cron),
-            "options": {"queue": "io"},
-        }
+    for schedule in schedules:
+        if schedule.cron and schedule.timezone == schedules.timezone:
+            entries[_entry_name(schedule)] = {
+                "task": "topshelf.nightly",
+                "schedule": crontab_of(schedule.cron),
+                "args": [schedule.name],
+                "options": {"queue": "io"},
+            }
     return entries
 
 
-def crontab_of(cron: str) -> crontab:
-    """Celery's schedule of five cron fields: minute, hour, day of month, month, weekday.
-
-    Raises:
-        SettingsError: a field is out of range, or the day never comes.
-    """
-    minute, hour, day_of_month, month_of_year, day_of_week = cron.split()
-    try:
-        return crontab(
-            minute=minute,
-            hour=hour,
-            day_of_month=day_of_month,
-            month_of_year=month_of_year,
-            day_of_week=day_of_week,
-        )
-    except (ParseException, ValueError) as error:
-        raise SettingsError(f"TOPSHELF_NIGHTLY_CRON: {cron!r} is no schedule: {error}") from error
-
-
-def last_due(cron: str, now: dt.datetime) -> dt.datetime | None:
-    """The latest moment not after ``now``, in ``now``'s time zone, at which the cron was due.
-
-    This names a nightly run: a message that comes late, or twice, still belongs to the same moment.
-    None where the cron was not due in the last year.
-    """
-    schedule = crontab_of(cron)
-    for days in range(LONGEST_GAP_DAYS):
-        day = now.date() - dt.timedelta(days=days)
-        if not _matches(schedule, day):
-            continue
-        for hour in sorted(schedule.hour, reverse=True):
-            for minute in sorted(schedule.minute, reverse=True):
-                due = dt.datetime.combine(day, dt.time(hour, minute), tzinfo=now.tzinfo)
-                if due <= now:
-                    return due
-    return None
-
-
-def _matches(schedule: crontab, day: dt.date) -> bool:
-    return (
-        day.day in schedule.day_of_month
-        and day.month in schedule.month_of_year
-        and day.isoweekday() % 7 in schedule.day_of_week
-    )
+def _entry_name(schedule: Schedule) -> str:
+    return schedule.name if schedule.name == DEFAULT_SCHEDULE else f"nightly-{schedule.name}"
 
 
 def _every(seconds: float, task: str) -> dict[str, Any]:

@@ -14,9 +14,10 @@ from contextvars import copy_context
 from dataclasses import dataclass, field
 
 from store.jobs import STAGES, FinalState, Job
-from topshelf.errors import JobCancelled, JobDelayed, StoreUnavailable, TopshelfError
+from topshelf.errors import JobCancelled, JobDelayed, LaterVersion, StoreUnavailable, TopshelfError
 from workers.dispatch import Dispatcher
 from workers.outcome import Outcome
+from workers.reporting import report_job, set_aside
 from workers.runtime import Runtime
 from workers.task_events import tell_progress
 
@@ -72,8 +73,8 @@ def run_stage(
     """Run ``work`` as the stage ``name`` of a job, unless another delivery is at it or it is past.
 
     ``work`` returns whether the stage is over; where it is not (chunks are under way) the job waits in it.
-    A server that cannot be reached, or a delta that has yet to stop, leaves the stage to the reconciler;
-    every other error ends the job.
+    A server that cannot be reached, a delta that has yet to stop, or a generation of a later version leaves
+    the stage to the reconciler; every other error ends the job.
     """
     if not runtime.jobs.begin_stage(job_id, name, runtime.settings.lease_seconds):
         log.info("job %s: %s is done, or somebody is at it", job_id, name)
@@ -90,7 +91,7 @@ def run_stage(
     except StoreUnavailable:
         log.warning("job %s: %s lost its server and will be sent again", job_id, name, exc_info=True)
         raise
-    except JobDelayed as delayed:
+    except (JobDelayed, LaterVersion) as delayed:
         log.info("job %s: %s will be sent again: %s", job_id, name, delayed)
         return Outcome(f"{job.model}: {name} will be sent again: {delayed}")
     except TopshelfError as error:
@@ -126,6 +127,7 @@ def end_job(runtime: Runtime, job_id: str, state: FinalState, error: Exception |
         key = error.key if isinstance(error, TopshelfError) else "unexpected_error"
         said = runtime.settings.without_secrets(str(error))
         described = {"error_key": key, "error_message": said or type(error).__name__}
+        set_aside(error)
         if job.fence:
             runtime.generations.fail(job.model, str(job.fence), said)
     if "train" in STAGES[job.kind]:
@@ -135,6 +137,8 @@ def end_job(runtime: Runtime, job_id: str, state: FinalState, error: Exception |
     if runtime.jobs.finish(job_id, state, error=described):
         log.info("job %s: %s%s", job_id, state, f" ({said})" if error else "")
         runtime.metrics.job_ended(job.kind, job.model, state, described["error_key"] if described else "")
+        if error is not None and state == "failed":
+            report_job(runtime, job, error)
     runtime.lock.release(job.model, job_id)
 
 
@@ -142,20 +146,31 @@ def end_job(runtime: Runtime, job_id: str, state: FinalState, error: Exception |
 def kept_alive(runtime: Runtime, job: Job, beat: Callable[[], object] | None = None) -> Iterator[None]:
     """Renew a job's lease and lock (or whatever ``beat`` renews) from a thread while the block runs."""
     lease_seconds = runtime.settings.lease_seconds
-    done = threading.Event()
 
     def renew() -> None:
-        while not done.wait(lease_seconds / 3):
-            try:
-                if beat is not None:
-                    beat()
-                else:
-                    runtime.jobs.heartbeat(job.id, lease_seconds)
-                runtime.lock.renew(job.model, job.id, lock_seconds(runtime))
-            except StoreUnavailable:
-                log.warning("job %s: its lease could not be renewed", job.id)
+        if beat is not None:
+            beat()
+        else:
+            runtime.jobs.heartbeat(job.id, lease_seconds)
+        runtime.lock.renew(job.model, job.id, lock_seconds(runtime))
 
-    thread = threading.Thread(target=copy_context().run, args=(renew,), name=f"lease-{job.id}", daemon=True)
+    with renewed(renew, lease_seconds / 3, job.id):
+        yield
+
+
+@contextmanager
+def renewed(renew: Callable[[], object], every_seconds: float, name: str) -> Iterator[None]:
+    """Call ``renew`` from a thread while the block runs; a server that does not answer is asked again."""
+    done = threading.Event()
+
+    def keep_on() -> None:
+        while not done.wait(every_seconds):
+            try:
+                renew()
+            except StoreUnavailable:
+                log.warning("%s: its lease could not be renewed", name)
+
+    thread = threading.Thread(target=copy_context().run, args=(keep_on,), name=f"lease-{name}", daemon=True)
     thread.start()
     try:
         yield

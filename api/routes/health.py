@@ -16,7 +16,8 @@ async def health(request: Request) -> Health:
     """Answers 200 as long as the process lives; `status` says how well it is."""
     reader = reader_of(request)
     away = reader.circuit.away_seconds
-    status = "starting" if not reader.live.started else "ok" if away is None else "stale"
+    well = away is None and not reader.live.lost
+    status = "starting" if not reader.live.started else "ok" if well else "stale"
     return Health(status=status, models=_pointers(reader), stale_seconds=away)
 
 
@@ -29,7 +30,10 @@ async def live() -> Health:
 @router.get(
     "/health/ready",
     summary="Whether this reader should get requests",
-    responses={503: documented(503)[503] | {"description": "Redis is away, or nothing is loaded yet"}},
+    responses={
+        503: documented(503)[503]
+        | {"description": "Redis is away or lost what is live, or nothing is loaded yet"}
+    },
     response_model=Health,
 )
 async def ready(request: Request) -> Health | Response:
@@ -42,6 +46,9 @@ async def ready(request: Request) -> Health | Response:
         return error_answer(503, StoreUnavailable.key, "nothing is loaded yet")
     if away is not None:
         message = f"Redis has not answered for {away:.1f} s; lists come from what the reader holds"
+        return error_answer(503, StoreUnavailable.key, message)
+    if reader.live.lost:
+        message = f"the serving Redis has lost {', '.join(sorted(reader.live.lost))}; stock it again"
         return error_answer(503, StoreUnavailable.key, message)
     return Health(status="ready", models=_pointers(reader))
 

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 
 from api.auth import Scope, requires
 from api.errors import documented
+from api.faults import check_faults
 from api.fields import Label
 from api.reader import Answer, reader_of
 from api.route_names import LIST_ROUTE
@@ -64,6 +65,7 @@ async def recommend(
     reader = reader_of(request)
     model = reader.model(model_name)
     user = user_from_path(model.assortment, user_id)
+    check_faults(reader.settings, user)
     wish = wish_for(
         Shelf(reader.live.snapshot),
         model.assortment,
@@ -108,6 +110,7 @@ async def recommend_many(request: Request, model_name: str, body: ManyUsers) -> 
         except UserNotFound as error:
             fault = {"error_key": error.key, "error_message": str(error)}
             results.append({"user_id": given, "items": [], "source": None, "error": fault})
+    check_faults(reader.settings, *users)
     answers = iter(await reader.recommend_many(model, users, wish) if users else ())
     stale = False
     for result in results:

@@ -97,13 +97,13 @@ def _write(client: redis.Redis, model: str, users: int, k: int) -> float:
     )
     began = time.perf_counter()
     for chunk, numbers in enumerate(chunk_ranges(n_buckets, generation.buckets_per_chunk)):
-        generations.claim_chunk(model, generation.id, chunk, lease_seconds=LEASE_SECONDS)
+        generations.chunks.claim(model, generation.id, chunk, lease_seconds=LEASE_SECONDS)
         written = write_blocks(
             BucketWriter(client, keys, generation),
             buckets.blocks(numbers, BLOCK_USERS),
             lambda block: PackedRows.of(pack_rows(lists[block % len(lists)], generation.id_width)),
         )
-        generations.finish_chunk(model, generation.id, chunk, written)
+        generations.chunks.finish(model, generation.id, chunk, written)
     seconds = time.perf_counter() - began
     generations.verify(model, generation.id)
     return seconds

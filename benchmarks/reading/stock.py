@@ -116,11 +116,11 @@ class Stocking:
         buckets = _sorted_by_bucket(n_users, generation.n_buckets)
         model, name = generation.model, generation.id
         for chunk, numbers in enumerate(chunk_ranges(generation.n_buckets, generation.buckets_per_chunk)):
-            self._generations.claim_chunk(model, name, chunk, lease_seconds=LEASE_SECONDS)
+            self._generations.chunks.claim(model, name, chunk, lease_seconds=LEASE_SECONDS)
             writer = BucketWriter(self._client, self._keys, generation)
             blocks = buckets.blocks(numbers, self._chunk_users)
             written = write_blocks(writer, blocks, lambda users: PackedRows.of(drawn.take(choice[users])))
-            self._generations.finish_chunk(model, name, chunk, written)
+            self._generations.chunks.finish(model, name, chunk, written)
         self._publish(generation)
         return generation
 

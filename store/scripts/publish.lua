@@ -1,6 +1,6 @@
 -- KEYS: live, fence, hold. ARGV: stem of the model's generation keys, id, fence, now as ISO text, overlap, changed.
 -- Flips the pointer to a ready generation, or lays a delta over its base. Returns ok, missing, fence_lost, base_lost,
--- hold, or the state that forbids it.
+-- hold, or the state that forbids it. A hold keeps what is live; where nothing is, there is nothing to keep.
 local stem, id = ARGV[1], ARGV[2]
 local function retire(generation)
   redis.call('HSET', stem .. generation, 'state', 'retired', 'retired_at', redis.call('TIME')[1])
@@ -20,7 +20,7 @@ end
 if record[1] ~= 'ready' then
   return record[1]
 end
-if redis.call('EXISTS', KEYS[3]) == 1 then
+if base ~= '' and redis.call('EXISTS', KEYS[3]) == 1 then
   return 'hold'
 end
 if over ~= '' and over ~= base then

@@ -4,7 +4,7 @@ local state = redis.call('HGET', KEYS[1], 'state')
 if not state then
   return -1
 end
-if state == 'succeeded' or state == 'failed' or state == 'cancelled' then
+if state == 'succeeded' or state == 'failed' or state == 'cancelled' or state == 'skipped' then
   return 0
 end
 -- First of all: a full server refuses a script's first write unless that only deletes.

@@ -174,9 +174,9 @@ class Shop:
         of_text = {str(user): items for user, items in lists.items()}
         model, name = generation.model, generation.id
         for chunk, numbers in enumerate(chunk_ranges(generation.n_buckets, generation.buckets_per_chunk)):
-            self.generations.claim_chunk(model, name, chunk, lease_seconds=60)
+            self.generations.chunks.claim(model, name, chunk, lease_seconds=60)
             written = write_lists(self.client, self.keys, generation, of_text, numbers)
-            self.generations.finish_chunk(model, name, chunk, written)
+            self.generations.chunks.finish(model, name, chunk, written)
 
     def _write_segments(self, generation: Generation, rows: Mapping[str, Sequence[int]]) -> None:
         packed = [pack(row, generation.id_width) for row in rows.values()]

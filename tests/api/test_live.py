@@ -14,6 +14,7 @@ from api.app import create_app
 from api.reader import READ_SECONDS
 from store.connection import connect
 from store.embedded import EmbeddedRedis, free_port
+from store.generation import FORMAT
 from store.items import ItemOverlay
 from store.keys import Keys
 from tests.api.caller import Caller, calling
@@ -48,6 +49,36 @@ class TestFollowing:
         stocked.publish_lists(shift=3)
         wait_until(lambda: generation_of(api) == "2")
         assert api.get("/reco/als/7").json()["items"] == list_of(7, shift=3)[:10]
+
+    def test_a_generation_of_a_later_format_is_not_misread_and_the_one_before_stays(
+        self, stocked: Shop, app: FastAPI
+    ) -> None:
+        with calling(app, READ) as api:
+            before = api.get("/reco/als/7").json()
+            client, keys = stocked.client, stocked.keys
+            later = stocked.begin("als")
+            client.hset(keys.generation("als", later.id), mapping={"format": FORMAT + 1, "state": "live"})
+            client.set(keys.live("als"), later.id)
+            stocked.publish_popular()
+            wait_until(lambda: api.get("/health").json()["models"]["popular"] == "2")
+            assert generation_of(api) == "1"
+            assert api.get("/reco/als/7").json() == before
+
+    def test_a_redis_that_comes_back_empty_leaves_lists_from_memory_until_it_is_stocked(
+        self, stocked: Shop, api: Caller
+    ) -> None:
+        ItemOverlay(stocked.client, stocked.keys).hide(str(item(3)))
+        wait_until(lambda: item(3) not in api.get("/reco/als/3").json()["items"])
+        stocked.client.flushdb()
+        wait_until(lambda: api.get("/health/ready").status_code == 503)
+        assert "lost als, item_knn" in api.get("/health/ready").json()["errors"][0]["error_message"]
+        for model in ("als", "popular"):
+            assert len(api.get(f"/reco/{model}/7").json()["items"]) == 10
+        assert item(3) not in api.get("/reco/als/3").json()["items"]
+        stocked.generations.next_fence("als", above=7)
+        stocked.publish_all()
+        wait_until(lambda: api.get("/health/ready").status_code == 200)
+        assert api.get("/reco/als/7").json()["items"] == list_of(7)[:10]
 
     def test_a_delta_gives_its_users_newer_lists_and_is_dropped_by_a_rollback(
         self, stocked: Shop, api: Caller

@@ -1,3 +1,4 @@
+import json
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -168,3 +169,9 @@ def test_a_failed_write_leaves_nothing_behind(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(DataError, match="no dataset version can be written"):
         Datasets(tmp_path / "file" / "datasets").create(ROWS)
+
+
+def test_what_a_later_version_adds_to_a_manifest_is_left_out(datasets: Datasets, small: Dataset) -> None:
+    path = small.path / "manifest.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "licence": "CC0"}))
+    assert datasets.latest().manifest == small.manifest

@@ -1,3 +1,4 @@
+import hashlib
 import json
 import logging
 import pickle
@@ -120,3 +121,19 @@ def test_a_file_that_cannot_be_written_leaves_nothing_behind(tmp_path: Path, dat
     (tmp_path / "artifacts").write_text("in the way")
     with pytest.raises(OSError, match="artifacts"):
         save(Artifacts(tmp_path / "artifacts"), data, "popular")
+
+
+def test_a_manifest_of_a_later_version_is_read_and_one_that_was_edited_still_refused(
+    artifacts: Artifacts, data: TrainingSet
+) -> None:
+    manifest = save(artifacts, data)
+    fields = {**json.loads(manifest.model_dump_json()), "licence": "CC0"}
+    del fields["id"]
+    digest = hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()[:8]
+    later = f"{manifest.id[:-8]}{digest}"
+    folder = (artifacts.root / manifest.id).rename(artifacts.root / later)
+    (folder / MANIFEST_FILE).write_text(json.dumps({"id": later, **fields}))
+    assert artifacts.manifest(later) == manifest.model_copy(update={"id": later})
+    (folder / MANIFEST_FILE).write_text(json.dumps({"id": later, **fields, "licence": "none"}))
+    with pytest.raises(CorruptArtifact, match="not the one it was saved with"):
+        artifacts.manifest(later)

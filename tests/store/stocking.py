@@ -69,9 +69,9 @@ class Stocking:
     def fill_chunk(self, generation: Generation, rows: Mapping[str, Sequence[int]], chunk: int) -> int:
         """Write one chunk; returns the chunks that remain."""
         model, name = generation.model, generation.id
-        assert self.generations.claim_chunk(model, name, chunk, lease_seconds=60) == "granted"
+        assert self.generations.chunks.claim(model, name, chunk, lease_seconds=60) == "granted"
         users = self.write_chunk(generation, rows, chunk)
-        return self.generations.finish_chunk(model, name, chunk, users)
+        return self.generations.chunks.finish(model, name, chunk, users)
 
     def write_chunk(self, generation: Generation, rows: Mapping[str, Sequence[int]], chunk: int) -> int:
         """Write the buckets of one chunk; returns the users written."""

@@ -1,10 +1,12 @@
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 import redis
 
-from store.catalog import Catalog, load_catalog, write_catalog
+from store.blobs import Blobs
+from store.catalog import FILE, Catalog, load_catalog, write_catalog
 from store.keys import Keys
 from topshelf.errors import BlobNotFound, InvalidId
 
@@ -73,3 +75,17 @@ def test_without_a_largest_id_64_bits_are_the_limit(client: redis.Redis, keys: K
     assert catalog.parse_user(str(2**63 - 1)) == 2**63 - 1
     with pytest.raises(InvalidId):
         catalog.parse_user(str(2**63))
+
+
+def test_what_a_later_version_adds_to_a_catalogue_is_left_out(
+    client: redis.Redis, keys: Keys, tmp_path: Path
+) -> None:
+    stored(client, keys, tmp_path)
+    [file] = tmp_path.rglob(FILE)
+    content = orjson.loads(file.read_bytes()) | {"prices": [1, 2, 3]}
+    Blobs(client).put(lambda part: keys.catalog("d2", part), {FILE: orjson.dumps(content)})
+    assert load_catalog(client, keys, "d2", tmp_path).index_of(20) == 1
+    del content["item_ids"]
+    Blobs(client).put(lambda part: keys.catalog("d3", part), {FILE: orjson.dumps(content)})
+    with pytest.raises(BlobNotFound, match="cannot be read"):
+        load_catalog(client, keys, "d3", tmp_path)

@@ -39,3 +39,17 @@ def test_a_damaged_record_is_an_error() -> None:
         Job.from_fields(record(id="j1") | {b"metrics": b"{"})
     with pytest.raises(StoreError, match="damaged"):
         Job.from_fields({b"id": b"j1"})
+
+
+def test_a_record_of_another_version_has_blanks_for_what_it_lacks_and_keeps_no_field_it_does_not_know() -> (
+    None
+):
+    raw = record(id="j1", kind="train", stage="train") | {b"hopes": b"high"}
+    del raw[b"trace"], raw[b"metrics"]
+    job = Job.from_fields(raw)
+    assert (job.id, job.trace, job.metrics, job.known) == ("j1", "", None, True)
+
+
+@pytest.mark.parametrize(("kind", "stage"), [("distil", "train"), ("train", "distil")])
+def test_a_kind_or_a_stage_of_a_later_version_is_not_known(kind: str, stage: str) -> None:
+    assert not Job.from_fields(record(kind=kind, stage=stage)).known

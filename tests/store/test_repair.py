@@ -24,7 +24,7 @@ def test_a_chunk_that_lost_a_bucket_is_written_again_and_counted_once(
     client.delete(keys.bucket("als", generation.id, 4))
     assert reopen_lost_chunks(client, keys, generation) == {1: 1}
     assert stocking.generations.get("als", generation.id).chunks_done == 2
-    assert stocking.generations.stalled_chunks("als", generation.id) == [(1, 1, False)]
+    assert stocking.generations.chunks.stalled("als", generation.id) == [(1, 1, False)]
     assert stocking.fill_chunk(generation, ROWS, 1) == 0
     found = stocking.generations.verify("als", generation.id)
     assert (found.state, found.users_written, found.chunks_done) == ("ready", 65, 3)

@@ -120,7 +120,7 @@ def test_the_life_of_a_generation_crosses_no_slots(cluster: redis.Redis) -> None
     generations = stocking.generations
     failed = stocking.open(n_items=2**20, k_store=30)
     stocking.fill_chunk(failed, dict.fromkeys(USERS, tuple(range(30))), 0)
-    generations.renew_chunk("als", failed.id, 1, lease_seconds=1)
+    generations.chunks.renew("als", failed.id, 1, lease_seconds=1)
     generations.fail("als", failed.id, "given up")
     for _ in range(3):
         stocking.live()

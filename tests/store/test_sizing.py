@@ -87,10 +87,10 @@ def stock(
 
     buckets = UserBuckets.of(ByteStrings.of(users), n_buckets)
     for chunk, numbers in enumerate(chunk_ranges(n_buckets, generation.buckets_per_chunk)):
-        generations.claim_chunk("als", generation.id, chunk, lease_seconds=60)
+        generations.chunks.claim("als", generation.id, chunk, lease_seconds=60)
         writer = BucketWriter(client, KEYS, generation)
         written = write_blocks(writer, buckets.blocks(numbers, 4_096), rows_of)
-        generations.finish_chunk("als", generation.id, chunk, written)
+        generations.chunks.finish("als", generation.id, chunk, written)
     return generations.verify("als", generation.id)
 
 

@@ -70,7 +70,7 @@ def test_a_failed_generation_is_swept_with_its_leases_and_overflow(
 ) -> None:
     generation = stocking.open(n_items=2**20, k_store=30)
     stocking.fill_chunk(generation, dict.fromkeys(USERS, range(30)), 0)
-    stocking.generations.claim_chunk("als", generation.id, 1, lease_seconds=60)
+    stocking.generations.chunks.claim("als", generation.id, 1, lease_seconds=60)
     stocking.generations.write_segments("als", generation.id, [b"ab"], [""])
     stocking.generations.fail("als", generation.id, "given up")
     sweep(stocking)

@@ -62,7 +62,7 @@ def test_a_chunk_written_twice_by_two_workers_is_no_harm(stocking: Stocking) -> 
     generation = stocking.open()
     stocking.fill(generation, ROWS)
     stocking.write_chunk(generation, ROWS, 1)
-    stocking.generations.finish_chunk("als", generation.id, 1, 20)
+    stocking.generations.chunks.finish("als", generation.id, 1, 20)
     assert stocking.generations.verify("als", generation.id).state == "ready"
 
 

@@ -1,13 +1,11 @@
 """``topshelf up`` as an operator runs it: every service as a process, every command from a shell."""
 
-import json
 import os
 import signal
 import subprocess
 import sys
-import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,91 +14,21 @@ import pytest
 
 from interactions.datasets import Datasets
 from models.artifacts import Artifacts
-from store.embedded import free_port
-from topshelf.settings import Settings, process_environment
-
-READY_SECONDS = 60
-
-
-class System:
-    """A running ``topshelf up`` and a shell beside it."""
-
-    def __init__(self, folder: Path) -> None:
-        self.settings = Settings.from_environment(
-            {},
-            data_dir=folder / "data",
-            cache_dir=folder / "cache",
-            api_port=free_port(),
-            flower_port=free_port(),
-            exporter_port=free_port(),
-            metrics_port=free_port(),
-            redis_port=free_port(),
-            lease_seconds=5,
-            reconcile_seconds=1,
-        )
-        self.environ = process_environment() | self.settings.to_environment()
-        self.output = folder / "up.log"
-        with self.output.open("wb") as output:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "topshelf", "up"], env=self.environ, stdout=output, stderr=output
-            )
-
-    def said(self, text: str) -> bool:
-        return text in self.output.read_text(errors="replace")
-
-    def run(self, *command: str, code: int = 0) -> Any:
-        """Run a command with --json; its decoded answer."""
-        done = subprocess.run(
-            [sys.executable, "-m", "topshelf", *command, "--json"],
-            env=self.environ,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        assert done.returncode == code, done.stderr
-        return json.loads((done.stdout if code == 0 else done.stderr).strip().splitlines()[-1])
-
-    def call(self, method: str, path: str, body: Any = None) -> tuple[Any, Any]:
-        """An HTTP call with the admin token; its decoded answer and its headers."""
-        tokens = json.loads((self.settings.data_dir / "credentials.json").read_text())
-        request = urllib.request.Request(
-            f"http://127.0.0.1:{self.settings.api_port}{path}",
-            method=method,
-            data=None if body is None else json.dumps(body).encode(),
-            headers={"Authorization": f"Bearer {tokens['admin']}", "Content-Type": "application/json"},
-        )
-        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 -- our own address
-            text = answer.read()
-            return (json.loads(text) if text else None), answer.headers
-
-
-def wait_until(condition: Callable[[], bool], what: str, seconds: float = READY_SECONDS) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            pytest.fail(f"{what}: not within {seconds:g} s")
-        time.sleep(0.05)
+from tests.system.running import System, wait_until
 
 
 @pytest.fixture(scope="module")
 def system(tmp_path_factory: pytest.TempPathFactory, test_data: Path) -> Iterator[System]:
     system = System(tmp_path_factory.mktemp("system"))
     try:
-        wait_until(
-            lambda: system.said("Ctrl-C stops everything") or system.process.poll() is not None,
-            "everything up",
-        )
-        assert system.process.poll() is None, system.output.read_text()
+        system.wait_until_up()
         system.run("ingest", str(test_data / "ml-100k"), "--preset", "movielens-100k")
         for model in ("popular", "popular_in_category", "item_knn", "als"):
             assert system.run("pipeline", model)["state"] == "succeeded"
         wait_until(lambda: len(system.call("GET", "/models")[0]["models"]) == 4, "all models served")
         yield system
     finally:
-        if system.process.poll() is None:
-            system.process.send_signal(signal.SIGINT)
-            system.process.wait(60)
+        system.stop()
 
 
 def reco(system: System, model: str, user: int | str, **query: Any) -> tuple[list[Any], str]:
@@ -170,16 +98,29 @@ def test_a_rollback_takes_effect_at_once_and_holds_until_released(system: System
     assert before
 
 
-def test_a_killed_worker_comes_back_and_works(system: System) -> None:
-    found = subprocess.run(
-        ["pgrep", "-P", str(system.process.pid), "-f", "workers.app worker"],
-        capture_output=True,
-        text=True,
-        check=True,
+COMMANDS = {
+    "beat": "workers.app beat",
+    "flower": "workers.app flower",
+    "api": "-m api",
+    "worker": "workers.app worker",
+    "redis": "redis-server",
+}
+"""The last one may take beat with it, which lives on its lock."""
+
+
+@pytest.mark.parametrize("service", COMMANDS)
+def test_a_killed_service_comes_back_and_no_work_is_lost(system: System, service: str) -> None:
+    model = {"model": "popular_in_category", "kind": "pipeline"}
+    job = system.call("POST", "/jobs", model)[0]["id"]
+    os.kill(system.pid_of(COMMANDS[service]), signal.SIGKILL)
+    if service != "api":
+        assert len(reco(system, "als", 1)[0]) == 10
+    wait_until(
+        lambda: system.said(f"{service} was ended by SIGKILL; it starts again in 0.5 s"), "the death noticed"
     )
-    os.kill(int(found.stdout.split()[0]), signal.SIGKILL)
-    wait_until(lambda: system.said("worker was ended by SIGKILL"), "the death noticed")
-    assert system.run("pipeline", "popular_in_category")["state"] == "succeeded"
+    wait_until(lambda: system.said(f"{service} is back after"), "the service back")
+    assert len(reco(system, "als", 1)[0]) == 10
+    wait_until(lambda: system.run("jobs", job)["state"] == "succeeded", "the job done")
 
 
 def test_flower_asks_for_a_password(system: System) -> None:

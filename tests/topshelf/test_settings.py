@@ -153,6 +153,21 @@ def test_trackers_and_their_servers_are_checked(variable: str, text: str) -> Non
     assert fault.startswith(f"{variable}: ")
 
 
+@pytest.mark.parametrize("dsn", ["sesame", "https://host/1", "https://key@host", "https://key@host/a"])
+def test_a_dsn_is_checked_and_not_shown(dsn: str) -> None:
+    assert fault_lines(TOPSHELF_SENTRY_DSN=dsn) == [
+        "TOPSHELF_SENTRY_DSN: a DSN is wanted, as in https://key@host/1"
+    ]
+
+
+@pytest.mark.parametrize(
+    "dsn", ["https://key@sentry.example.org/1", "http://key@127.0.0.1:8001/1", "https://k:s@host/a/b/12"]
+)
+def test_a_dsn_may_be_of_any_server(dsn: str) -> None:
+    settings = Settings.from_environment({"TOPSHELF_SENTRY_DSN": dsn})
+    assert settings.sentry_dsn.get_secret_value() == dsn
+
+
 def test_secrets_show_in_no_error() -> None:
     wrong = {"serving_url": f"http://:{SECRET}@elsewhere", "api_port": SECRET, "tokens_read": SECRET}
     with pytest.raises(SettingsError) as from_environment:

@@ -54,6 +54,11 @@ class WorkerProcess:
     def alive(self) -> bool:
         return self._process.poll() is None
 
+    @property
+    def exit_code(self) -> int | None:
+        """None while it runs."""
+        return self._process.poll()
+
     def kill(self) -> None:
         """``kill -9`` of the worker and its children."""
         os.killpg(self._process.pid, signal.SIGKILL)
@@ -145,7 +150,7 @@ StartWorker = Callable[..., WorkerProcess]
 def start_worker(settings: Settings) -> Iterator[StartWorker]:
     started: list[WorkerProcess] = []
 
-    def start(*command: str) -> WorkerProcess:
+    def start(*command: str, settings: Settings = settings) -> WorkerProcess:
         process = WorkerProcess(settings, *(command or ("worker",)))
         started.append(process)
         return process

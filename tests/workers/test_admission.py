@@ -6,7 +6,7 @@ from interactions.dataset import Dataset
 from models.artifacts import ArtifactManifest
 from models.registry import create_model
 from store.job import JobKind
-from topshelf.errors import ArtifactNotFound, JobCancelled, LockHeld
+from topshelf.errors import ArtifactNotFound, InvalidConfig, JobCancelled, LockHeld
 from workers.admission import admit
 from workers.dispatch import Dispatcher
 from workers.runtime import Runtime
@@ -39,6 +39,14 @@ def test_a_blend_of_an_artifact_that_is_not_there_is_refused(runtime: Runtime, d
     components = [{"artifact": "als-20260101T000000Z-00000000"}]
     job, _ = runtime.jobs.create("pipeline", "blend", params={"config": {"components": components}})
     with pytest.raises(ArtifactNotFound, match="als-20260101T000000Z-00000000"):
+        admit(runtime, job)
+
+
+def test_whether_a_job_is_profiled_is_true_or_false(runtime: Runtime, dataset: Dataset) -> None:
+    for given in (True, False):
+        admit(runtime, runtime.jobs.create("train", "item_knn", params={"profile": given})[0])
+    job, _ = runtime.jobs.create("train", "item_knn", params={"profile": "yes"})
+    with pytest.raises(InvalidConfig, match="profile is true or false"):
         admit(runtime, job)
 
 

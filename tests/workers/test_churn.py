@@ -62,7 +62,7 @@ class Shelves:
             for user, items in lists.items()
         }
         write_lists(self.runtime.serving, self.runtime.keys, generation, indices, range(n_buckets))
-        generations.finish_chunk(self.model, generation.id, 0, len(lists))
+        generations.chunks.finish(self.model, generation.id, 0, len(lists))
         return generations.verify(self.model, generation.id)
 
     def live(self, dataset: Dataset, lists: Lists, base: Generation | None = None) -> Generation:

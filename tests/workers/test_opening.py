@@ -124,3 +124,14 @@ def test_neighbours_need_room(own: Runtime, dataset: Dataset) -> None:
     with pytest.raises(NotEnoughRoom):
         opened_for_nobody(own, n_items=120, dataset=dataset.version, knn=artifact.id)
     assert opened_for_nobody(own, n_items=120, dataset=dataset.version).knn == ""
+
+
+def test_a_serving_redis_that_lost_its_fences_gives_no_id_out_twice(
+    runtime: Runtime, dispatcher: Dispatcher, dataset: Dataset
+) -> None:
+    runtime.generations.next_fence("als", above=6)
+    first = opened(runtime, dispatcher, dataset)
+    runtime.lock.release("als", first.id)
+    runtime.serving.delete(runtime.keys.fence("als"))
+    second = opened(runtime, dispatcher, dataset)
+    assert (first.fence, second.fence) == (8, 9)

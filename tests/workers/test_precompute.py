@@ -63,7 +63,7 @@ def test_after_a_kill_only_the_chunks_that_are_not_done_are_claimed_again(
     job = opened(runtime, dispatcher, dataset)
     generations = runtime.generations
     fill(runtime, dispatcher, job, 0, 1, 2)
-    assert generations.claim_chunk("als", job.generation, 3, lease_seconds=0.01) == "granted"  # and died
+    assert generations.chunks.claim("als", job.generation, 3, lease_seconds=0.01) == "granted"  # and died
     before = dispatcher.waiting(QUEUE)
 
     def sent() -> bool:
@@ -100,7 +100,7 @@ def test_a_chunk_that_never_ends_fails_the_job_after_five_claims(
     job = opened(runtime, dispatcher, dataset)
 
     def claimed() -> bool:
-        claim = runtime.generations.claim_chunk("als", job.generation, 2, lease_seconds=0.01)
+        claim = runtime.generations.chunks.claim("als", job.generation, 2, lease_seconds=0.01)
         return claim == "granted"
 
     for _ in range(5):

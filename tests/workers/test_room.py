@@ -89,7 +89,7 @@ def test_a_chunk_waits_with_its_lease_and_goes_on_when_there_is_room(
         lambda: runtime.jobs.get(job.id).updated_epoch > seen + runtime.settings.lease_seconds,
         "a lease gone by",
     )
-    assert runtime.generations.claim_chunk("als", job.generation, 0, lease_seconds=1) == "leased"
+    assert runtime.generations.chunks.claim("als", job.generation, 0, lease_seconds=1) == "leased"
     assert runtime.generations.get("als", job.generation).chunks_done == 0
     assert not any(":b:{" in key for key in keys_of(runtime, "als", job.generation))
     allow(runtime, ROOMY)
@@ -191,9 +191,9 @@ def test_books_are_kept_on_a_full_server(runtime: Runtime, dispatcher: Dispatche
     allow(runtime, MEGABYTE // 10)
     with pytest.raises(NotEnoughRoom):
         generations.write_segments("als", job.generation, [b"ab"], [""])
-    assert generations.claim_chunk("als", job.generation, 0, lease_seconds=60) == "granted"
-    assert generations.renew_chunk("als", job.generation, 0, lease_seconds=60)
-    assert generations.finish_chunk("als", job.generation, 0, 10) == 7
+    assert generations.chunks.claim("als", job.generation, 0, lease_seconds=60) == "granted"
+    assert generations.chunks.renew("als", job.generation, 0, lease_seconds=60)
+    assert generations.chunks.finish("als", job.generation, 0, 10) == 7
     assert runtime.jobs.update(job.id, message="going on")
     assert runtime.jobs.request_cancel(job.id).state == "cancelling"
     assert generations.fail("als", job.generation, "cancelled")

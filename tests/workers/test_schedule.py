@@ -1,45 +1,15 @@
 """When beat sends what."""
 
 import datetime as dt
-from zoneinfo import ZoneInfo
+from pathlib import Path
 
-import pytest
 from redbeat import RedBeatSchedulerEntry
 
 from tests.workers.conftest import StartWorker, wait_until
-from topshelf.errors import SettingsError
 from topshelf.settings import Settings
-from workers.celery_app import TopshelfCelery
+from workers.celery_app import TopshelfCelery, create_app
 from workers.runtime import Runtime
-from workers.schedule import beat_schedule, last_due
-
-BERLIN = ZoneInfo("Europe/Berlin")
-
-
-@pytest.mark.parametrize(
-    ("cron", "now", "due"),
-    [
-        ("0 3 * * *", "2026-11-23T12:00", "2026-11-23T03:00"),
-        ("0 3 * * *", "2026-11-23T03:00", "2026-11-23T03:00"),
-        ("0 3 * * *", "2026-11-23T02:59", "2026-11-22T03:00"),
-        ("*/30 1,2 * * *", "2026-11-23T02:10", "2026-11-23T02:00"),
-        ("15 4 1 * *", "2026-11-23T12:00", "2026-11-01T04:15"),
-        ("0 3 * * 0", "2026-11-23T12:00", "2026-11-22T03:00"),
-    ],
-)
-def test_the_last_due_moment_names_a_nightly_run(cron: str, now: str, due: str) -> None:
-    found = last_due(cron, dt.datetime.fromisoformat(now).replace(tzinfo=BERLIN))
-    assert found == dt.datetime.fromisoformat(due).replace(tzinfo=BERLIN)
-
-
-@pytest.mark.parametrize("cron", ["0 3 31 2 *", "99 3 * * *", "a b c d e"])
-def test_a_cron_that_is_no_schedule_is_a_settings_error(cron: str) -> None:
-    with pytest.raises(SettingsError, match="TOPSHELF_NIGHTLY_CRON"):
-        last_due(cron, dt.datetime(2026, 11, 23, tzinfo=BERLIN))
-
-
-def test_a_cron_that_was_not_due_for_a_year_has_no_last_moment() -> None:
-    assert last_due("0 3 29 2 *", dt.datetime(2026, 11, 23, tzinfo=BERLIN)) is None
+from workers.schedule import beat_schedule
 
 
 def test_incremental_runs_are_started_by_the_clock_only_where_asked_for(settings: Settings) -> None:
@@ -51,6 +21,21 @@ def test_incremental_runs_are_started_by_the_clock_only_where_asked_for(settings
 def test_an_empty_cron_turns_the_nightly_run_off(settings: Settings) -> None:
     assert "nightly" in beat_schedule(settings)
     assert "nightly" not in beat_schedule(settings.model_copy(update={"nightly_cron": ""}))
+
+
+def test_a_schedule_in_another_zone_is_left_to_the_reconciler(settings: Settings, tmp_path: Path) -> None:
+    """RedBeat keeps no zone with a cron, so that it would send at the wrong hour."""
+    file = tmp_path / "schedule.toml"
+    file.write_text(
+        '[defaults]\ntimezone = "Europe/Berlin"\nmodels = ["als"]\n'
+        '[schedules.here]\ncron = "0 3 * * *"\n'
+        '[schedules.there]\ncron = "0 3 * * *"\ntimezone = "Asia/Tokyo"\n'
+    )
+    elsewhere = settings.model_copy(update={"schedule_file": file})
+    assert [name for name in beat_schedule(elsewhere) if "here" in name] == ["nightly-here"]
+    assert beat_schedule(elsewhere)["nightly-here"]["args"] == ["here"]
+    app = create_app(elsewhere)
+    assert str(app.conf.timezone) == "Europe/Berlin"
 
 
 def test_beat_catches_a_missed_run_up_once(

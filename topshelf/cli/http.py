@@ -3,7 +3,9 @@
 import json
 import urllib.error
 import urllib.request
-from typing import Any
+from collections.abc import Mapping
+from email.message import Message
+from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
 
 from topshelf.errors import ReaderRefused, ServiceError
@@ -35,7 +37,45 @@ def get(base: str, token: str, *path: str, **query: Any) -> Answer:
     except urllib.error.HTTPError as error:
         raise _refusal(error) from error
     except (OSError, ValueError) as error:
-        raise ServiceError(f"no reader answers at {base}; start one with `topshelf up` ({error})") from error
+        raise _nobody(base, error) from error
+
+
+class Raw(NamedTuple):
+    """An answer of any status, as it came; ``headers`` whatever the case of their names."""
+
+    status: int
+    headers: Message
+    body: bytes
+
+
+def send(
+    base: str,
+    token: str,
+    method: str,
+    path: str,
+    *,
+    headers: Mapping[str, str] | None = None,
+    body: bytes | None = None,
+) -> Raw:
+    """Send one request for a path, its query included; an error is an answer like any other.
+
+    Raises:
+        ServiceError: nobody answers there.
+    """
+    sent = {"Authorization": f"Bearer {token}", "Content-Type": "application/json", **(headers or {})}
+    request = urllib.request.Request(base + quote(path, safe="/?&=%+,:;@~"), body, sent, method=method)  # noqa: S310
+    try:
+        with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as response:  # noqa: S310
+            return Raw(response.status, response.headers, response.read())
+    except urllib.error.HTTPError as error:
+        with error:
+            return Raw(error.code, error.headers, error.read())
+    except (OSError, ValueError) as error:
+        raise _nobody(base, error) from error
+
+
+def _nobody(base: str, error: Exception) -> ServiceError:
+    return ServiceError(f"no reader answers at {base}; start one with `topshelf up` ({error})")
 
 
 def _refusal(error: urllib.error.HTTPError) -> ReaderRefused:

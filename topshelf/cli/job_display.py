@@ -19,7 +19,7 @@ FINAL_STATES = frozenset({"succeeded", "failed", "cancelled"})
 
 def watch_jobs(jobs: Jobs, job_ids: Sequence[str], console: Console) -> list[Job]:
     """Show jobs until all are over; returns their last records in the order asked for."""
-    watcher = _Bars(console) if console.is_terminal else _Lines(console)
+    watcher = display_on(console)
     started = time.monotonic()
     warned = False
     with watcher:
@@ -36,6 +36,11 @@ def watch_jobs(jobs: Jobs, job_ids: Sequence[str], console: Console) -> list[Job
                     "No worker has taken the job yet: is `topshelf up` or `topshelf worker` running?"
                 )
             time.sleep(POLL_SECONDS)
+
+
+def display_on(console: Console) -> "_Bars | _Lines":
+    """What shows jobs, as a context: bars that move on a terminal, lines elsewhere."""
+    return _Bars(console) if console.is_terminal else _Lines(console)
 
 
 def status_line(job: Job) -> str:

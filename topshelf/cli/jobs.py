@@ -8,7 +8,7 @@ import typer
 
 from store.job import JobKind, JobState
 from topshelf.cli.application import app, console, print_json
-from topshelf.cli.options import DatasetVersion, Detach, Json, ModelName, Params, Rules
+from topshelf.cli.options import DatasetVersion, Detach, Json, ModelName, Params, Profile, Rules
 from topshelf.errors import InvalidConfig, JobFailed
 from topshelf.settings import Settings
 
@@ -23,11 +23,13 @@ def train(
     model: ModelName,
     param: Params = None,
     dataset: DatasetVersion = None,
+    profile: Profile = False,
     detach: Detach = False,
     as_json: Json = False,
 ) -> None:
     """Train a model, compare it with the live one and keep the better as an artifact; publishes nothing."""
-    _train("train", model, param, dataset, None, detach=detach, as_json=as_json)
+    more = _profile_param(profile)
+    _train("train", model, param, dataset, more, detach=detach, as_json=as_json)
 
 
 @app.command(rich_help_panel=PANEL)
@@ -36,11 +38,13 @@ def pipeline(
     param: Params = None,
     dataset: DatasetVersion = None,
     rules: Rules = None,
+    profile: Profile = False,
     detach: Detach = False,
     as_json: Json = False,
 ) -> None:
     """Train, evaluate, precompute and publish a model: what the nightly run does."""
-    _train("pipeline", model, param, dataset, rules, detach=detach, as_json=as_json)
+    more = _rules_param(rules) | _profile_param(profile)
+    _train("pipeline", model, param, dataset, more, detach=detach, as_json=as_json)
 
 
 @app.command(rich_help_panel=PANEL)
@@ -57,6 +61,7 @@ def precompute(
         ),
     ] = False,
     rules: Rules = None,
+    profile: Profile = False,
     detach: Detach = False,
     as_json: Json = False,
 ) -> None:
@@ -73,7 +78,7 @@ def precompute(
         live_base(runtime, model)
     elif artifact:
         runtime.artifacts.manifest(artifact)
-    params = ({"artifact": artifact} if artifact else {}) | _rules_param(rules)
+    params = ({"artifact": artifact} if artifact else {}) | _rules_param(rules) | _profile_param(profile)
     _run(runtime, "delta" if since else "precompute", model, params, detach=detach, as_json=as_json)
 
 
@@ -135,12 +140,16 @@ def _rules_param(file: Path | None) -> dict[str, Any]:
     return {} if file is None else {"rules": read_rules(file).model_dump(mode="json", exclude_defaults=True)}
 
 
+def _profile_param(profile: bool) -> dict[str, Any]:
+    return {"profile": True} if profile else {}
+
+
 def _train(
     kind: JobKind,
     model: str,
     param: list[str] | None,
     dataset: str | None,
-    rules: Path | None,
+    more: dict[str, Any],
     *,
     detach: bool,
     as_json: bool,
@@ -152,7 +161,7 @@ def _train(
     config = parse_params(param)
     create_model(model, config)
     version = runtime.datasets.open(dataset).version if dataset else runtime.datasets.latest().version
-    params = {"config": config, "dataset": version} | _rules_param(rules)
+    params = {"config": config, "dataset": version} | more
     _run(runtime, kind, model, params, detach=detach, as_json=as_json)
 
 

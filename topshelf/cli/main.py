@@ -9,7 +9,23 @@ from topshelf.cli.application import app
 def main() -> None:
     """Run the command."""
     # Each module registers its commands; their libraries are imported when a command runs.
-    from topshelf.cli import data, demo, exporter, jobs, metrics, plan, runs, services, shelves, tune  # noqa: F401
+    from topshelf.cli import (  # noqa: F401
+        backups,
+        bot,
+        data,
+        demo,
+        exporter,
+        jobs,
+        metrics,
+        nights,
+        plan,
+        profile,
+        reports,
+        runs,
+        services,
+        shelves,
+        tune,
+    )
 
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     app()

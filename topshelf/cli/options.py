@@ -32,6 +32,24 @@ Rules = Annotated[
         "TOPSHELF_RULES_FILE by default.",
     ),
 ]
+Url = Annotated[
+    str | None, typer.Option("--url", help="The reader; this machine's, TOPSHELF_API_PORT, by default.")
+]
+Token = Annotated[
+    str | None,
+    typer.Option(
+        "--token",
+        help="Bearer token (others see it in ps); by default that of TOPSHELF_TOKENS_… or `topshelf up`.",
+    ),
+]
+Profile = Annotated[
+    bool,
+    typer.Option(
+        "--profile",
+        help="Keep a profile of each stage and of the first chunks, where the workers have the watch extra; "
+        "see `topshelf profile jobs`.",
+    ),
+]
 ModelName = Annotated[
     str, typer.Argument(metavar="MODEL", help="A model's name; an unknown one is answered with the list.")
 ]

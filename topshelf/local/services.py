@@ -9,13 +9,16 @@ from pathlib import Path
 
 from store.connection import connect, store_errors
 from store.embedded import EmbeddedRedis
-from topshelf.errors import ServiceError, StoreError
+from topshelf.errors import ServiceError, StoreError, StoreUnavailable
 from topshelf.local import logs
 from topshelf.local.addresses import api_url, flower_url, metrics_url
 from topshelf.local.process import Process, in_words
 from topshelf.local.supervisor import Service
 from topshelf.settings import Settings, process_environment
-from workers.celery_app import create_app
+from workers.celery_app import TopshelfCelery, create_app
+from workers.dispatch import broker_errors
+
+PING_SECONDS = 0.5
 
 
 class RedisService:
@@ -95,7 +98,7 @@ def local_services(settings: Settings, redis: RedisService) -> list[Service]:
     celery = create_app(settings)
     return [
         redis,
-        _process("worker", folder, environ, lambda: bool(celery.control.ping(timeout=0.5))),
+        _process("worker", folder, environ, lambda: is_pinged(celery)),
         _process("beat", folder, environ, lambda: True),
         _process(
             "flower", folder, environ, lambda: answers(f"{flower_url(settings)}/healthcheck"), watched=True
@@ -113,6 +116,16 @@ def answers(url: str) -> bool:
         with urllib.request.urlopen(url, timeout=1) as answer:  # noqa: S310 -- our own address
             return bool(answer.status < 400)
     except (urllib.error.URLError, OSError):
+        return False
+
+
+def is_pinged(celery: TopshelfCelery) -> bool:
+    """Whether any worker answers a ping, over a connection of its own: the broker may be another by now."""
+    try:
+        with broker_errors(), celery.connection_for_write() as connection:
+            connection.ensure_connection(max_retries=1)  # a ping would try for six seconds
+            return bool(celery.control.ping(timeout=PING_SECONDS, connection=connection))
+    except StoreUnavailable:
         return False
 
 

@@ -1,10 +1,14 @@
 """What may be set, what it is where nothing is said, and what is wrong with what is given."""
 
+import base64
+import binascii
 import os
+import re
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
@@ -26,6 +30,9 @@ from topshelf.settings.secrets import blotted, readable_url, secrets_of
 
 QUEUES = ("gpu", "cpu", "io")
 TRACKERS = ("mlflow", "neptune")
+
+BASE64_PREFIX = "whsec_"
+"""Behind it the bytes of a webhook's key stand in base64."""
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 
@@ -84,10 +91,19 @@ class Settings(BaseModel):
     max_body_bytes: int = Field(1_000_000, ge=1_000, description="largest request body taken")
 
     sentry_dsn: SecretStr = Field(
-        SecretStr(""), description="where the reader reports errors and slow requests; nowhere where empty"
+        SecretStr(""),
+        description="where reader, workers and beat report what fails and how nights go; nowhere where empty",
     )
     sentry_environment: str = Field("production", description="environment of those reports")
+    sentry_refused_seconds: float = Field(
+        300,
+        ge=0,
+        description="refused requests are reported once in so long of a status, key and route; 0: never",
+    )
     slow_request_seconds: float = Field(1.0, gt=0, description="a request that takes longer is reported")
+    fault_users: bool = Field(
+        False, description="whether users whose id is a multiple of 666 fail, to watch such a report arrive"
+    )
     profile_every: int = Field(
         0, ge=0, description="one request in so many is profiled, at most 20 a second; 0: none"
     )
@@ -155,6 +171,22 @@ class Settings(BaseModel):
 
     nightly_cron: str = Field("0 3 * * *", description="when the nightly pipeline starts; empty turns it off")
     nightly_timezone: str = Field("UTC", description="time zone of the nightly cron")
+    schedule_file: Path | None = Field(
+        None, description="TOML of schedules, in place of TOPSHELF_NIGHTLY_CRON and TOPSHELF_MODELS"
+    )
+    keep_datasets: int = Field(
+        3, ge=0, description="newest dataset versions kept beside those in use; 0: all are kept"
+    )
+    keep_artifacts: int = Field(
+        3, ge=0, description="newest artifacts of each model kept beside those in use; 0: all are kept"
+    )
+    webhook_urls: Tokens = Field((), description="addresses told of nightly runs: begun, ended, refused")
+    webhook_secret: SecretStr = Field(
+        SecretStr(""), description="key the notices to webhook_urls are signed with; unsigned where empty"
+    )
+    webhook_timeout_seconds: float = Field(
+        10, gt=0, le=60, description="how long one address may take to answer before it is told again later"
+    )
     delta_seconds: float = Field(
         0, ge=0, description="how often who has new events gets new lists, between nightly runs; 0: never"
     )
@@ -192,12 +224,12 @@ class Settings(BaseModel):
         serving = raw.get("serving_url") or SecretStr(embedded_url(port))
         return raw | {"serving_url": serving, "durable_url": raw.get("durable_url") or serving}
 
-    @field_validator("rules_file", mode="before")
+    @field_validator("rules_file", "schedule_file", mode="before")
     @classmethod
     def _none_where_empty(cls, path: Any) -> Any:
         return path or None
 
-    @field_validator("data_dir", "cache_dir", "rules_file")
+    @field_validator("data_dir", "cache_dir", "rules_file", "schedule_file")
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
         return None if path is None else path.expanduser().absolute()
@@ -256,6 +288,26 @@ class Settings(BaseModel):
             raise ValueError("an address is wanted that starts with http:// or https://")
         return url.rstrip("/")
 
+    @field_validator("webhook_urls")
+    @classmethod
+    def _http_urls(cls, urls: Tokens) -> Tokens:
+        for place, url in enumerate(urls, 1):
+            parts = urlsplit(url.get_secret_value())
+            if parts.scheme not in {"http", "https"} or not parts.hostname:
+                raise ValueError(f"address {place} is not of the form https://host/path")
+        return urls
+
+    @field_validator("webhook_secret")
+    @classmethod
+    def _base64_where_it_says_so(cls, secret: SecretStr) -> SecretStr:
+        text = secret.get_secret_value()
+        if text.startswith(BASE64_PREFIX):
+            try:
+                base64.b64decode(text.removeprefix(BASE64_PREFIX), validate=True)
+            except binascii.Error as error:
+                raise ValueError(f"base64 is wanted behind {BASE64_PREFIX}") from error
+        return secret
+
     @field_validator("serving_url", "durable_url")
     @classmethod
     def _redis_url(cls, url: SecretStr) -> SecretStr:
@@ -269,6 +321,14 @@ class Settings(BaseModel):
         if not readable_url(url.get_secret_value()):
             raise ValueError("the address cannot be read; write : / ? # @ in a password as %3A %2F …")
         return url
+
+    @field_validator("sentry_dsn")
+    @classmethod
+    def _dsn(cls, dsn: SecretStr) -> SecretStr:
+        text = dsn.get_secret_value()
+        if text and not re.fullmatch(r"https?://[^@/]+@[^@/]+/(.*/)?\d+", text):
+            raise ValueError("a DSN is wanted, as in https://key@host/1")
+        return dsn
 
     @field_validator("task_limit_seconds")
     @classmethod

@@ -16,6 +16,7 @@ from workers.dispatch import Dispatcher
 from workers.incremental import live_base
 from workers.outcome import Outcome
 from workers.runtime import Runtime
+from workers.schedules import schedules_of
 from workers.tasks.drain import has_drained_events
 
 log = logging.getLogger(__name__)
@@ -28,7 +29,7 @@ def start_deltas(runtime: Runtime, dispatch: Dispatcher) -> Outcome:
     """
     busy = {job.model for job in runtime.jobs.active()}
     started = []
-    for model in runtime.settings.models:
+    for model in schedules_of(runtime.settings).models:
         if model not in busy and _is_wanted(runtime, model):
             job, _ = runtime.jobs.create("delta", model)
             dispatch.start(job.id)

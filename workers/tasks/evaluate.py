@@ -53,7 +53,8 @@ def _evaluate(stage: Stage) -> bool:
     live_metrics = of_live[0] if of_live else None
     floor = None if candidate.is_baseline else floor_metrics(split, threads=candidate.threads)
 
-    verdict = judge(of_candidate[0], live_metrics, floor, runtime.settings.gate_tolerance)
+    tolerance = _gate(stage, "tolerance", runtime.settings.gate_tolerance)
+    verdict = judge(of_candidate[0], live_metrics, floor, tolerance)
     log.info("job %s: %s", job.id, verdict.reason)
     run = runtime.runs.log(job.id)
     run.set({GATE: verdict.reason})
@@ -64,6 +65,8 @@ def _evaluate(stage: Stage) -> bool:
         if verdict.winner == "candidate" or live is None or of_live is None
         else (live, of_live)
     )
+    judged = {**(job.result or {}), "gate": verdict.reason}
+    runtime.jobs.update(job.id, result=judged, message="refitting")
 
     started = time.monotonic()
     fitted = refit(
@@ -87,7 +90,7 @@ def _evaluate(stage: Stage) -> bool:
         artifact=manifest.id,
         metrics=manifest.metrics,
         message=verdict.reason,
-        result={**(job.result or {}), "gate": verdict.reason},
+        result=judged,
     )
     run.set({ARTIFACT: str(runtime.artifacts.root / manifest.id), MODEL_SIZE: manifest.size_bytes / 1e6})
     run.end("succeeded")
@@ -149,8 +152,13 @@ def _check(stage: Stage, fitted: Recommender, dataset: Dataset) -> float:
         users,
         k=runtime.settings.k_store,
         live=live_lists(runtime, stage.job.model, dataset, dataset.users.keys_of(users)),
-        min_overlap=runtime.settings.min_overlap,
+        min_overlap=_gate(stage, "min_overlap", runtime.settings.min_overlap),
     )
+
+
+def _gate(stage: Stage, name: str, otherwise: float) -> float:
+    """A limit of the gate as the job's schedule sets it."""
+    return float(stage.job.params.get("gate", {}).get(name, otherwise))
 
 
 def _extra(verdict: Verdict, floor: Metrics | None, live: Metrics | None, overlap: float) -> dict[str, Any]:

@@ -1,32 +1,102 @@
-"""The nightly run: drain events, make a dataset version of them, start every model's pipeline on it."""
+"""The nightly run: drain events, make a dataset version of them, recompute every model, retire what is old.
 
-import datetime as dt
+The run's record says which stage it is at; a stage is worked on under a lease, so that one whose worker died
+is sent again by the reconciler, to any worker.
+"""
+
 import logging
-from zoneinfo import ZoneInfo
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 
+from store.night import STAGES, NightlyRun
+from topshelf.errors import StoreUnavailable, TopshelfError
+from workers.cron import last_due, now_in
 from workers.dispatch import Dispatcher
+from workers.hooks.telling import settle
+from workers.night_outcomes import end_of
+from workers.nights import begin, start_models, trigger_of, with_outcomes
+from workers.retirement import retire_files
 from workers.runtime import Runtime
-from workers.schedule import last_due
+from workers.schedules import DEFAULT_SCHEDULE, schedules_of
+from workers.stage import renewed
 from workers.tasks.drain import drain_events, refresh_dataset
 
 log = logging.getLogger(__name__)
 
 
-def nightly(runtime: Runtime, dispatch: Dispatcher) -> None:
-    """Start the run that was due last; a message that comes twice, or late, starts nothing a second time."""
-    settings = runtime.settings
-    due = last_due(settings.nightly_cron, dt.datetime.now(ZoneInfo(settings.nightly_timezone)))
+def nightly(runtime: Runtime, dispatch: Dispatcher, schedule: str = DEFAULT_SCHEDULE) -> None:
+    """Begin the run of a schedule that was due last; a message that comes twice begins nothing again."""
+    found = schedules_of(runtime.settings).by_name.get(schedule)
+    if found is None or not found.cron:
+        log.warning("no schedule %s is due; beat sent what was taken out of the settings", schedule)
+        return
+    now = now_in(found.timezone)
+    due = last_due(found.cron, now)
     if due is None:
-        log.warning("the nightly cron %r was never due", settings.nightly_cron)
+        log.warning("the cron of schedule %s, %r, was never due", schedule, found.cron)
         return
-    run = f"nightly-{due:%Y%m%dT%H%M}"
-    if all(runtime.jobs.exists(job_id_of(run, model)) for model in settings.models):
-        log.info("run %s was started before", run)
+    trigger = trigger_of(due, now)
+    if trigger == "catch_up" and not found.catch_up:
+        log.info("the run of schedule %s due at %s was missed, and is not caught up", schedule, due)
         return
+    run, created = begin(runtime, found, due, trigger)
+    if not created:
+        log.info("nightly run %s was begun before", run.id)
+        return
+    if settle(runtime):
+        dispatch.tell_hooks()
+    nightly_run(runtime, dispatch, run.id)
+
+
+def nightly_run(runtime: Runtime, dispatch: Dispatcher, run_id: str) -> None:
+    """Go on with a nightly run at its present stage, until its models' jobs are under way or it is over."""
+    while (run := runtime.nights.get(run_id)).stage in WORK and not run.over:
+        if not runtime.nights.claim(run_id, run.stage, runtime.settings.lease_seconds):
+            log.info("nightly run %s: somebody is at %s", run_id, run.stage)
+            return
+        log.info("nightly run %s: %s begins", run_id, run.stage)
+        try:
+            with _kept(runtime, run_id):
+                WORK[run.stage](runtime, dispatch, run)
+        except StoreUnavailable:
+            log.warning("nightly run %s: %s lost its server and will be sent again", run_id, run.stage)
+            raise
+        except TopshelfError as error:
+            log.warning("nightly run %s: %s failed: %s", run_id, run.stage, error)
+            runtime.nights.finish(run_id, "failed", f"{run.stage}: {error}")
+        except Exception as error:
+            runtime.nights.finish(run_id, "failed", f"{run.stage}: {error or type(error).__name__}")
+            raise
+
+
+def _drain(runtime: Runtime, dispatch: Dispatcher, run: NightlyRun) -> None:
     drain_events(runtime, dispatch)
-    start_pipelines(
-        runtime, dispatch, run=run, models=settings.models, dataset=refresh_dataset(runtime).version
-    )
+    _go_on(runtime, run)
+
+
+def _dataset(runtime: Runtime, dispatch: Dispatcher, run: NightlyRun) -> None:
+    dataset = refresh_dataset(runtime).version
+    runtime.nights.update(run.id, dataset=dataset)
+    _go_on(runtime, run)
+    start_models(runtime, dispatch, runtime.nights.get(run.id))
+
+
+def _retire(runtime: Runtime, dispatch: Dispatcher, run: NightlyRun) -> None:  # noqa: ARG001 -- as all work
+    run = with_outcomes(runtime, run)
+    retire_files(runtime)
+    state, reason = end_of(run)
+    if runtime.nights.finish(run.id, state, reason):
+        log.log(
+            logging.INFO if state == "succeeded" else logging.WARNING,
+            "nightly run %s: %s%s",
+            run.id,
+            state,
+            f" ({reason})" if reason else "",
+        )
+
+
+def _go_on(runtime: Runtime, run: NightlyRun) -> None:
+    runtime.nights.advance(run.id, run.stage, STAGES[STAGES.index(run.stage) + 1])
 
 
 def start_pipelines(
@@ -37,15 +107,19 @@ def start_pipelines(
     Returns:
         The ids of the run's jobs, in the order of ``models``.
     """
-    for model in models:
-        job, created = runtime.jobs.create(
-            "pipeline", model, params={"dataset": dataset}, job_id=job_id_of(run, model)
-        )
+    job_ids = [f"{run}-{model}" for model in models]
+    for job_id, model in zip(job_ids, models, strict=True):
+        job, created = runtime.jobs.create("pipeline", model, params={"dataset": dataset}, job_id=job_id)
         if created:
             dispatch.start(job.id)
-    return [job_id_of(run, model) for model in models]
+    return job_ids
 
 
-def job_id_of(run: str, model: str) -> str:
-    """The id of a model's job in a run."""
-    return f"{run}-{model}"
+def _kept(runtime: Runtime, run_id: str) -> AbstractContextManager[None]:
+    lease_seconds = runtime.settings.lease_seconds
+    return renewed(lambda: runtime.nights.renew(run_id, lease_seconds), lease_seconds / 3, run_id)
+
+
+Work = Callable[[Runtime, Dispatcher, NightlyRun], None]
+WORK: dict[str, Work] = {"drain": _drain, "dataset": _dataset, "retire": _retire}
+"""What each stage does; ``models`` is the work of the models' own jobs."""

@@ -22,6 +22,9 @@ def pipeline(runtime: Runtime, dispatch: Dispatcher, job_id: str) -> Outcome:
     if job.state != "queued":
         log.info("job %s is %s, not started again", job_id, job.state)
         return Outcome(f"{job.model}: the job is {job.state}, not started again")
+    if not job.known:
+        log.warning("job %s: this version knows no job of kind %s, left to another worker", job_id, job.kind)
+        return Outcome(f"{job.model}: this version knows no job of kind {job.kind}, left to another worker")
     try:
         job = admit(runtime, job)
     except StoreUnavailable:

@@ -56,13 +56,18 @@ def precompute(runtime: Runtime, dispatch: Dispatcher, job_id: str) -> Outcome:
 def precompute_chunk(
     runtime: Runtime, dispatch: Dispatcher, job_id: str, generation_id: str, chunk: int
 ) -> Outcome:
-    """Score and write one range of buckets; doing it again leaves the same rows."""
+    """Score and write one range of buckets; doing it again leaves the same rows.
+
+    Raises:
+        LaterVersion: its generation is for workers of a later version.
+    """
     job = runtime.jobs.get(job_id)
     generations, lease_seconds = runtime.generations, runtime.settings.lease_seconds
     if job.state == "cancelling":
         end_job(runtime, job_id, "cancelled", JobCancelled(f"job {job_id} was cancelled"))
         return Outcome(f"job {job_id} was cancelled")
-    claim = generations.claim_chunk(job.model, generation_id, chunk, lease_seconds=lease_seconds)
+    generations.open(job.model, generation_id)
+    claim = generations.chunks.claim(job.model, generation_id, chunk, lease_seconds=lease_seconds)
     if claim != "granted":
         log.info("generation %s of %s: chunk %d is %s", generation_id, job.model, chunk, claim)
         return Outcome(f"chunk {chunk} is {claim}")
@@ -71,11 +76,11 @@ def precompute_chunk(
         with kept_alive(
             runtime,
             job,
-            lambda: generations.renew_chunk(job.model, generation_id, chunk, lease_seconds=lease_seconds),
+            lambda: generations.chunks.renew(job.model, generation_id, chunk, lease_seconds=lease_seconds),
         ):
             users = _write_when_there_is_room(runtime, job, generation_id, chunk)
         seconds = time.monotonic() - began
-        remaining = generations.finish_chunk(job.model, generation_id, chunk, users)
+        remaining = generations.chunks.finish(job.model, generation_id, chunk, users)
         so_far = _close_chunk(runtime, dispatch, job, remaining)
         return Outcome(f"{users:,} users in {seconds:.1f} s; {so_far}")
     except ChunkTaken as taken:
@@ -139,7 +144,7 @@ def _check_wanted(runtime: Runtime, job: Job, generation_id: str, chunk: int) ->
     """
     if runtime.jobs.is_cancelling(job.id):
         raise JobCancelled(f"job {job.id} was cancelled during precompute")
-    if not runtime.generations.renew_chunk(
+    if not runtime.generations.chunks.renew(
         job.model, generation_id, chunk, lease_seconds=runtime.settings.lease_seconds
     ):
         raise ChunkTaken(f"chunk {chunk} is done, or its generation was given up")
@@ -165,7 +170,7 @@ def _open_generation(stage: Stage, dispatch: Dispatcher) -> bool:
     if generation is None or generation.chunks_done >= generation.n_chunks:
         return True
     runtime.jobs.update(job.id, message=f"{generation.n_users:,} users in {generation.n_chunks} chunks")
-    chunks = [stalled.chunk for stalled in runtime.generations.stalled_chunks(job.model, generation.id)]
+    chunks = [stalled.chunk for stalled in runtime.generations.chunks.stalled(job.model, generation.id)]
     dispatch.chunks(job, generation.id, chunks)
     log.info("generation %s of %s: %d chunks are sent", generation.id, job.model, len(chunks))
     stage.said = f"generation {generation.id}: {len(chunks)} chunks for {generation.n_users:,} users are sent"
@@ -180,7 +185,7 @@ def _generation_of(stage: Stage, dispatch: Dispatcher) -> Generation | None:
     """
     runtime, job = stage.runtime, stage.job
     if job.generation:
-        generation = runtime.generations.get(job.model, job.generation)
+        generation = runtime.generations.open(job.model, job.generation)
         lost = missing_beside_rows(runtime.serving, runtime.keys, generation)
         return _open_base(runtime, job) if lost else generation
     stage.report(0.0, "opening a generation")

@@ -14,6 +14,7 @@ from topshelf.errors import GenerationIncomplete
 from workers.churn import Churn, measure_churn
 from workers.content import load_content
 from workers.dispatch import Dispatcher
+from workers.night_outcomes import VERIFYING
 from workers.outcome import Outcome
 from workers.runtime import Runtime
 from workers.scoring import score_users
@@ -36,8 +37,8 @@ def _publish(stage: Stage, dispatch: Dispatcher) -> bool:
         message = stage.said = f"nobody has new events since generation {pointer}; nothing was published"
         runtime.jobs.update(job.id, progress=1.0, message=message, result={"generation": None, "users": 0})
         return True
-    stage.report(0.0, "verifying")
-    generation = runtime.generations.get(job.model, job.generation)
+    stage.report(0.0, VERIFYING)
+    generation = runtime.generations.open(job.model, job.generation)
     if generation.state in {"building", "ready"}:
         if missing := missing_beside_rows(runtime.serving, runtime.keys, generation):
             log.warning("job %s: %s went away and is written again", job.id, ", ".join(missing))

@@ -1,5 +1,7 @@
 """The reconciler: finds work whose worker or message is gone and sends it again; sweeps old generations.
 
+It begins the nightly runs that were missed, too, and has the hooks told what they were not.
+
 A message is sent again only while nothing waits in its queue: what is merely queued is never doubled. A chunk
 whose lease ran out was taken from its queue, so that it is sent again at once; so was the first message of a
 job that waits for a delta to stop.
@@ -10,6 +12,8 @@ import logging
 from store.jobs import Job
 from topshelf.errors import GenerationNotFound, JobCancelled, JobFailed
 from workers.dispatch import Dispatcher
+from workers.hooks.telling import settle
+from workers.nights import begin_missed, follow
 from workers.outcome import Outcome
 from workers.runtime import Runtime
 from workers.stage import MAX_ATTEMPTS, end_job, go_on, lock_seconds
@@ -18,16 +22,24 @@ log = logging.getLogger(__name__)
 
 
 def reconcile(runtime: Runtime, dispatch: Dispatcher) -> Outcome:
-    """Look after every job that is not over, then after every model's old generations."""
+    """Look after every job that is not over, every nightly run, then after every model's old generations."""
     active = runtime.jobs.active()
     for job in active:
         runtime.lock.renew(job.model, job.id, lock_seconds(runtime))
+        if not job.known:
+            log.warning("job %s: %s is of another version, left to its workers", job.id, job.stage)
+            continue
         if runtime.jobs.is_stalled(job):
             _mend(runtime, dispatch, job)
         elif job.state == "queued" and job.message:
             _start_delayed(runtime, dispatch, job)
         elif job.state == "running" and job.stage == "precompute" and job.generation:
             _mend_chunks(runtime, dispatch, job)
+    for run in begin_missed(runtime):
+        dispatch.night(run.id)
+    follow(runtime, dispatch)
+    if settle(runtime):
+        dispatch.tell_hooks()
     runtime.sweep()
     return Outcome(f"{len(active)} jobs under way")
 
@@ -80,7 +92,7 @@ def _mend_generation(runtime: Runtime, dispatch: Dispatcher, job: Job) -> None:
 
 def _mend_chunks(runtime: Runtime, dispatch: Dispatcher, job: Job) -> None:
     """Send again the chunks whose worker died, at once, and those whose message must be gone."""
-    stalled = runtime.generations.stalled_chunks(
+    stalled = runtime.generations.chunks.stalled(
         job.model, job.generation, idle_seconds=runtime.settings.lease_seconds
     )
     worn_out = [chunk.chunk for chunk in stalled if chunk.attempts >= MAX_ATTEMPTS]
@@ -91,7 +103,7 @@ def _mend_chunks(runtime: Runtime, dispatch: Dispatcher, job: Job) -> None:
     lost = [
         chunk.chunk
         for chunk in stalled
-        if chunk.expired and runtime.generations.release_chunk(job.model, job.generation, chunk.chunk)
+        if chunk.expired and runtime.generations.chunks.release(job.model, job.generation, chunk.chunk)
     ]
     unclaimed = [chunk.chunk for chunk in stalled if not chunk.expired]
     if unclaimed and not dispatch.waiting(dispatch.queue_of(job.model, "precompute")):

@@ -136,6 +136,13 @@ def test_a_detached_job_is_recorded_and_sent(
     assert arguments == [job.id]
 
 
+def test_a_job_may_ask_for_profiles_of_its_tasks(topshelf: Topshelf, jobs: Jobs, tmp_path: Path) -> None:
+    artifact = trained(tmp_path, "item_knn")
+    sent = topshelf("precompute", "item_knn", "--artifact", artifact, "--profile", "--detach", "--json")
+    assert sent.exit_code == 0
+    assert [job.params for job in jobs.list()] == [{"artifact": artifact, "profile": True}]
+
+
 def test_nothing_is_precomputed_of_what_is_not_there(topshelf: Topshelf, jobs: Jobs) -> None:
     assert topshelf("precompute", "alz").exit_code == 4
     assert (

@@ -146,6 +146,17 @@ def test_a_reader_without_tokens_is_not_started(topshelf: Topshelf) -> None:
     assert "TOPSHELF_TOKENS_READ" in ended.err
 
 
+@pytest.mark.parametrize("service", ["api", "worker", "beat", "up"])
+def test_nothing_that_reports_is_started_without_what_it_takes(
+    topshelf: Topshelf, environ: Callable[..., None], monkeypatch: pytest.MonkeyPatch, service: str
+) -> None:
+    environ(sentry_dsn="https://key@sentry.example.org/1", tokens_read="sesame")
+    monkeypatch.setitem(sys.modules, "sentry_sdk", None)
+    ended = topshelf(service)
+    assert ended.exit_code == 2
+    assert "topshelf[watch]" in ended.err
+
+
 def test_everything_on_one_machine_needs_its_ports(topshelf: Topshelf, environ: Callable[..., None]) -> None:
     with socket.socket() as occupant:
         occupant.bind(("127.0.0.1", 0))

@@ -4,6 +4,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from store.embedded import EmbeddedRedis, free_port
 from topshelf.errors import ServiceError
@@ -12,10 +13,12 @@ from topshelf.local.services import (
     ExternalRedis,
     RedisService,
     answers,
+    is_pinged,
     local_services,
     without_password,
 )
 from topshelf.settings import Settings
+from workers.celery_app import create_app
 
 
 class Healthy(BaseHTTPRequestHandler):
@@ -52,6 +55,11 @@ def test_an_address_answers_when_it_says_so(address: str) -> None:
     assert answers(f"{address}/health")
     assert not answers(f"{address}/broken")
     assert not answers(f"http://127.0.0.1:{free_port()}/health")
+
+
+def test_nobody_answers_a_ping_where_no_worker_or_no_broker_is(redis_url: str) -> None:
+    for url in (redis_url, f"redis://127.0.0.1:{free_port()}/0"):
+        assert not is_pinged(create_app(Settings(durable_url=SecretStr(url))))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""Backups: one file that holds what cannot be made again."""

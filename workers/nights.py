@@ -1,0 +1,189 @@
+"""Nightly runs from their records: which is due, who may begin it, what comes next.
+
+Everything here may be done twice, by any process: the records say what was done before.
+"""
+
+import datetime as dt
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import count
+from zoneinfo import ZoneInfo
+
+from store.job import Job
+from store.night import ModelOutcome, NightlyRun, Trigger
+from topshelf.errors import InvalidConfig, JobNotFound, NightAtWork
+from workers.cron import due_on, is_daily_at_most, last_due, now_in
+from workers.dispatch import Dispatcher
+from workers.night_outcomes import outcome_of
+from workers.runtime import Runtime
+from workers.schedules import Schedule, schedules_of
+from workers.stage import MAX_ATTEMPTS
+
+log = logging.getLogger(__name__)
+
+Clock = Callable[[str], dt.datetime]
+"""The present moment in a time zone."""
+
+LATE_AFTER_SECONDS = 600
+"""A run begun so long after it was due was missed and is caught up."""
+HOLDING_KINDS = frozenset({"pipeline", "precompute"})
+"""Jobs that keep a model from being recomputed at the same time; a delta gives way."""
+
+
+def run_id_of(schedule: Schedule, due: dt.datetime) -> str:
+    """The id of the run due at a moment in its zone: the date, and the time where it is due more often."""
+    once = not schedule.cron or is_daily_at_most(schedule.cron)
+    return f"{schedule.name}-{due:%Y-%m-%d}" + ("" if once else f"T{due:%H%M}")
+
+
+def due_by_hand(schedule: Schedule, date: dt.date | None) -> dt.datetime:
+    """The moment that names a run begun by hand: of that date, else of today in the schedule's zone."""
+    now = now_in(schedule.timezone)
+    day, zone = date or now.date(), ZoneInfo(schedule.timezone)
+    times = due_on(schedule.cron, day, zone) if schedule.cron else []
+    past = [moment for moment in times if moment.timestamp() <= now.timestamp()]
+    return next(iter([*past[-1:], *times]), dt.datetime.combine(day, dt.time(), tzinfo=zone))
+
+
+def trigger_of(due: dt.datetime, now: dt.datetime) -> Trigger:
+    """What begins a run at ``now``: the clock, or that it was missed."""
+    return "catch_up" if now.timestamp() - due.timestamp() > LATE_AFTER_SECONDS else "clock"
+
+
+def begin(
+    runtime: Runtime, schedule: Schedule, due: dt.datetime, trigger: Trigger, *, again: bool = False
+) -> tuple[NightlyRun, bool]:
+    """Record the run due at a moment; where there is one, that one and False, unless it is wanted ``again``.
+
+    While an earlier run of the schedule is at work the new one is recorded as skipped: runs do not overlap.
+
+    Raises:
+        NightAtWork: it is begun by hand while an earlier one is at work.
+    """
+    run_id = run_id_of(schedule, due)
+    at_work = [run.id for run in runtime.nights.active() if run.schedule == schedule.name]
+    if runtime.nights.exists(run_id):
+        if not again or run_id in at_work:
+            return runtime.nights.get(run_id), False
+        run_id = next(f"{run_id}.{n}" for n in count(2) if not runtime.nights.exists(f"{run_id}.{n}"))
+    if at_work and trigger == "hand":
+        raise NightAtWork(f"nightly run {at_work[0]} is at work; wait for it: topshelf nights {at_work[0]}")
+    run, created = runtime.nights.create(
+        run_id,
+        schedule=schedule.name,
+        date=f"{due:%Y-%m-%d}",
+        due=due.astimezone(dt.UTC).isoformat(timespec="seconds"),
+        cron=schedule.cron,
+        timezone=schedule.timezone,
+        trigger=trigger,
+        models=schedule.models,
+        state="skipped" if at_work else "queued",
+        reason=f"{at_work[0]} was still at work" if at_work else "",
+    )
+    if created and at_work:
+        log.warning("nightly run %s is skipped: %s", run.id, run.reason)
+    elif created:
+        late = ", which was missed and is caught up" if run.trigger == "catch_up" else ""
+        log.info("nightly run %s begins%s", run.id, late)
+    return run, created
+
+
+def begin_missed(runtime: Runtime, clock: Clock = now_in) -> list[NightlyRun]:
+    """Begin what was due since a schedule is looked after and nobody began; returns what was begun.
+
+    Of several missed runs of a schedule only the last one is begun.
+    """
+    begun = []
+    schedules = schedules_of(runtime.settings)
+    marks = {f"{schedule.name} {schedule.cron} {schedule.timezone}": schedule for schedule in schedules}
+    runtime.nights.forget_schedules(list(marks))
+    for mark, schedule in marks.items():
+        if not schedule.cron:
+            continue
+        now = clock(schedule.timezone)
+        since = runtime.nights.looked_after_since(mark, now.timestamp())
+        due = last_due(schedule.cron, now)
+        if due is None or due.timestamp() <= since:
+            continue
+        trigger = trigger_of(due, now)
+        if trigger == "catch_up" and not schedule.catch_up:
+            continue
+        run, created = begin(runtime, schedule, due, trigger)
+        if created and not run.over:
+            begun.append(run)
+    return begun
+
+
+def start_models(runtime: Runtime, dispatch: Dispatcher, run: NightlyRun) -> None:
+    """Start the job of each model of a run that has none; one that another job is at work on is skipped."""
+    models = dict(run.models)
+    for outcome in run.with_state("waiting"):
+        models[outcome.model] = _start_model(runtime, dispatch, run, outcome.model)
+        runtime.nights.update(run.id, models=models)
+
+
+def with_outcomes(runtime: Runtime, run: NightlyRun) -> NightlyRun:
+    """A run with what its jobs have come to, which is recorded."""
+    models = {name: _followed(runtime, outcome) for name, outcome in run.models.items()}
+    if models != run.models:
+        runtime.nights.update(run.id, models=models)
+    return replace(run, models=models)
+
+
+def follow(runtime: Runtime, dispatch: Dispatcher) -> None:
+    """Move every run on that waits for something, or whose worker went silent."""
+    for run in runtime.nights.active():
+        _move_on(runtime, dispatch, run)
+
+
+def _move_on(runtime: Runtime, dispatch: Dispatcher, run: NightlyRun) -> None:
+    if run.stage == "models" and run.state == "running":
+        run = with_outcomes(runtime, run)
+        if run.with_state("waiting"):
+            start_models(runtime, dispatch, run)
+        elif all(outcome.over for outcome in run.models.values()) and runtime.nights.advance(
+            run.id, "models", "retire"
+        ):
+            dispatch.night(run.id)
+    elif not runtime.nights.is_stalled(run):
+        return
+    elif run.attempts >= MAX_ATTEMPTS:
+        runtime.nights.finish(run.id, "failed", f"{run.stage} was tried {run.attempts} times and never ended")
+    elif not dispatch.waiting("io"):
+        log.warning("nightly run %s: %s went silent, sent again", run.id, run.stage)
+        dispatch.night(run.id)
+
+
+def _start_model(runtime: Runtime, dispatch: Dispatcher, run: NightlyRun, model: str) -> ModelOutcome:
+    job_id = f"{run.id}-{model}"
+    if not runtime.jobs.exists(job_id):
+        if holder := _holder(runtime, model, job_id):
+            return ModelOutcome(model, "skipped", reason=f"job {holder.id} was at work on it")
+        try:
+            params = _params(runtime, run, model)
+        except InvalidConfig as error:
+            return ModelOutcome(model, "failed", reason=str(error))
+        runtime.jobs.create("pipeline", model, params=params, job_id=job_id, trace=run.id)
+        dispatch.start(job_id)
+    return outcome_of(runtime.jobs.get(job_id))
+
+
+def _params(runtime: Runtime, run: NightlyRun, model: str) -> dict[str, object]:
+    """What a model's job is asked for; nothing but the dataset where its schedule is gone from the file."""
+    schedule = schedules_of(runtime.settings).by_name.get(run.schedule)
+    return {"dataset": run.dataset} | (schedule.params(model) if schedule else {})
+
+
+def _holder(runtime: Runtime, model: str, besides: str) -> Job | None:
+    at_work = [job for job in runtime.jobs.active() if job.model == model and job.id != besides]
+    return next((job for job in at_work if job.kind in HOLDING_KINDS), None)
+
+
+def _followed(runtime: Runtime, outcome: ModelOutcome) -> ModelOutcome:
+    if outcome.over or not outcome.job:
+        return outcome
+    try:
+        return outcome_of(runtime.jobs.get(outcome.job))
+    except JobNotFound:
+        return replace(outcome, state="failed", reason="the record of its job is gone")
