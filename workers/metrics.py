@@ -21,7 +21,7 @@ class WorkerMetrics:
     """The figures of one process; a model that is none has the label ``unknown``."""
 
     def __init__(self) -> None:
-        registry = CollectorRegistry()
+        self.registry = registry = CollectorRegistry()
         self._tasks = Counter(
             "topshelf_tasks_total", "Tasks that ended", ["task", "outcome"], registry=registry
         )

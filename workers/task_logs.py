@@ -3,6 +3,7 @@
 By signals, not by an observer: what Celery says of a task before and after it belongs to the job, too.
 """
 
+import logging
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
@@ -20,9 +21,10 @@ SERVICES = ("worker", "beat", "flower")
 def install(app: Any, runtime: Runtime) -> None:
     """Take over the log of this process, which runs ``app`` for a service or as one of its children."""
     at_hand = ExitStack()
+    service = next((word for word in sys.argv if word in SERVICES), "worker")
 
     def configure_logs(**_: Any) -> None:
-        configure(runtime.settings, next((word for word in sys.argv if word in SERVICES), "worker"))
+        configure(runtime.settings, service)
         app.log.redirect_stdouts("WARNING")
 
     def enter(task: Any, args: Sequence[Any], **_: Any) -> None:
@@ -31,6 +33,9 @@ def install(app: Any, runtime: Runtime) -> None:
     def leave(**_: Any) -> None:
         at_hand.close()
 
+    # At once for what is said before Celery sets its log up, and in its place when it does.
+    configure(runtime.settings, service)
+    logging.captureWarnings(True)
     signals.setup_logging.connect(configure_logs, weak=False)
     signals.task_prerun.connect(enter, weak=False)
     signals.task_postrun.connect(leave, weak=False)

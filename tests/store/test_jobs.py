@@ -58,6 +58,13 @@ def test_a_job_that_is_not_there_is_an_error(jobs: Jobs) -> None:
     assert jobs.is_cancelling("nobody")
 
 
+def test_a_job_is_named_by_kind_model_and_trace(jobs: Jobs) -> None:
+    jobs.create("train", "als", job_id="j1", trace="t1")
+    assert jobs.tags("j1") == ("train", "als", "t1")
+    with pytest.raises(JobNotFound, match="no job 'j2'"):
+        jobs.tags("j2")
+
+
 def test_an_index_entry_without_a_record_is_passed_over(
     jobs: Jobs, job: Job, client: redis.Redis, keys: Keys
 ) -> None:

@@ -1,3 +1,4 @@
+import json
 import os
 import signal
 import socket
@@ -23,7 +24,7 @@ from workers.runtime import Runtime
 def settings(settings: Settings, request: pytest.FixtureRequest) -> Settings:
     """A pool is spawned where the device is no CPU; ``popular_in_category`` does not care for it."""
     device = "cpu" if request.param == "fork" else "cuda"
-    return settings.model_copy(update={"metrics_port": free_port(), "device": device})
+    return settings.model_copy(update={"metrics_port": free_port(), "device": device, "log_format": "json"})
 
 
 def scraped(settings: Settings) -> dict[str, float]:
@@ -74,6 +75,10 @@ def test_figures_are_those_of_all_processes_and_outlive_a_killed_one(
         name: count for name, count in before.items() if "_running" not in name
     }
     assert worker.alive
+    lines = [json.loads(line) for line in worker.log.read_text().splitlines()]
+    own = [line for line in lines if line.get("job") == job.id]
+    assert {(line["trace"], line["model"]) for line in own} == {(job.id, job.model)}
+    assert {line["process"] for line in own} < {line["process"] for line in lines}
 
 
 HOLDING = """

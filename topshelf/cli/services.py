@@ -56,7 +56,9 @@ def worker(
 
     taken = tuple(queue.strip() for queue in queues.split(",")) if queues else None
     settings = Settings.from_environment(queues=taken, checks=CHECKS)
-    arguments = ("worker", "--queues", ",".join(settings.queues), "--loglevel", settings.log_level)
+    # Of a pool that is spawned, billiard says in a format of its own that a process begins.
+    level = "WARNING" if settings.log_format == "json" else settings.log_level
+    arguments = ("worker", "--queues", ",".join(settings.queues), "--loglevel", level)
     _celery(settings, *arguments, **prepare(settings))
 
 

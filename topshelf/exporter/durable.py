@@ -10,13 +10,14 @@ from prometheus_client import Metric
 from store.events import EventLog
 from store.job_census import CountedJob, JobCensus
 from store.keys import Keys
+from store.last_nights import LastNight, last_nights
 from store.queues import is_beat_alive, unacknowledged_messages, waiting_messages
 from topshelf.exporter.families import gauge
-from topshelf.exporter.nightly import STATES, last_night
 from topshelf.settings import Settings
 from topshelf.settings.model import QUEUES
 
 OTHER = "other"
+NIGHT_STATES = ("queued", "running", "succeeded", "failed", "skipped")
 
 
 class DurableFigures:
@@ -63,7 +64,7 @@ class DurableFigures:
         )
         jobs = self._census.take()
         yield from _job_figures(jobs, frozenset(models) | frozenset(self._settings.models))
-        yield from _nightly_figures(jobs)
+        yield from _nightly_figures(last_nights(self._client, self._keys))
 
 
 def _job_figures(jobs: Sequence[CountedJob], models: frozenset[str]) -> Iterator[Metric]:
@@ -104,19 +105,17 @@ def _job_figures(jobs: Sequence[CountedJob], models: frozenset[str]) -> Iterator
     )
 
 
-def _nightly_figures(jobs: Sequence[CountedJob]) -> Iterator[Metric]:
-    night = last_night(jobs)
-    if night is None:
-        return
+def _nightly_figures(nights: Sequence[LastNight]) -> Iterator[Metric]:
     yield gauge(
         "topshelf_nightly_state",
-        "State of the last nightly run: 1 for the one it is in",
-        ("state",),
-        [((state,), state == night.state) for state in STATES],
+        "State of a schedule's last nightly run: 1 for the one it is in",
+        ("schedule", "state"),
+        [((night.schedule, state), state == night.state) for night in nights for state in NIGHT_STATES],
     )
+    now = time.time()
     yield gauge(
         "topshelf_nightly_age_seconds",
-        "Time since the last nightly run began",
-        (),
-        [((), time.time() - night.began)],
+        "Time since a schedule's last nightly run began, or since it is known where there was none",
+        ("schedule",),
+        [((night.schedule,), now - night.since) for night in nights],
     )

@@ -1,13 +1,14 @@
 """The exporter's figures of a real Redis, stocked through the store."""
 
 import socket
+import subprocess
+import sys
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import redis
-from redbeat.schedulers import RedBeatConfig
 
 from store.embedded import EmbeddedRedis, free_port
 from store.jobs import Jobs
@@ -98,7 +99,8 @@ def test_queues_events_and_the_scheduler_are_told(
 ) -> None:
     client.rpush("gpu", "message")
     client.xadd(keys.events, {"e": "[]"})
-    client.set(RedBeatConfig(create_app(settings_of("redis://localhost", keys))).lock_key, "held")
+    lock = create_app(settings_of("redis://localhost", keys)).redbeat_conf.lock_key
+    client.set(lock, "held")
     found = samples(figures)
     assert (found["queue_messages", "gpu"], found["queue_messages", "cpu"]) == (1, 0)
     assert (found["events_waiting",], found["events_limit",]) == (1, 5_000_000)
@@ -139,3 +141,20 @@ def test_a_scrape_is_answered_while_redis_is_away_and_when_it_is_back(
         assert 'topshelf_redis_up{role="serving"} 1.0' in scraped()
         with pytest.raises(ServiceError, match="TOPSHELF_EXPORTER_PORT"), exporter(settings):
             pytest.fail("the port was taken twice")
+
+
+def test_the_exporter_needs_neither_workers_nor_reader() -> None:
+    code = "import sys, topshelf.exporter.server; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    roots = {name.partition(".")[0] for name in done.stdout.split()}
+    assert not roots & {
+        "celery",
+        "kombu",
+        "fastapi",
+        "polars",
+        "scipy",
+        "implicit",
+        "torch",
+        "workers",
+        "api",
+    }
