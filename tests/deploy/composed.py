@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ def compose_file(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
     return loaded
 
 
+@cache
 def services() -> dict[str, Service]:
     """Every service by its name."""
     found: dict[str, Service] = compose_file()["services"]

@@ -58,10 +58,9 @@ def test_the_schema_of_compose_accepts_the_file() -> None:
         jsonschema.validate(compose_file() | {"services": {"api": {"restarts": "always"}}}, schema)
 
 
-@pytest.mark.parametrize("profile", ["", *PROFILES])
-def test_compose_accepts_the_file_with_each_profile(tmp_path: Path, profile: str) -> None:
-    found = config(tmp_path, *(["--profile", profile] if profile else []))["services"]
-    assert found.keys() == SERVICES.keys()
+def test_compose_accepts_the_file_with_every_profile(tmp_path: Path) -> None:
+    profiles = [word for profile in PROFILES for word in ("--profile", profile)]
+    assert config(tmp_path, *profiles)["services"].keys() == SERVICES.keys()
 
 
 def test_compose_reads_the_file_as_these_tests_do(tmp_path: Path) -> None:
@@ -182,7 +181,7 @@ def test_each_secret_goes_only_to_the_service_that_needs_it() -> None:
         "redis_durable_password": {"redis-durable"},
         **dict.fromkeys(("serving_url", "durable_url", "sentry_dsn"), readers | workers),
         **dict.fromkeys(("tokens_read", "tokens_events", "tokens_admin"), readers),
-        "neptune_token": workers,
+        **dict.fromkeys(("neptune_token", "webhook_urls", "webhook_secret"), workers),
         "flower_password": {"flower"},
         "grafana_password": {"grafana"},
         "bugsink_secret_key": {"bugsink"},

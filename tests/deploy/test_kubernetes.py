@@ -5,6 +5,8 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from copy import deepcopy
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,7 @@ KUSTOMIZATIONS = ("base", "example")
 Manifest = dict[str, Any]
 
 
+@cache
 def manifests(path: Path) -> list[Manifest]:
     return [document for document in yaml.safe_load_all(path.read_text()) if document]
 
@@ -76,6 +79,7 @@ def built(request: pytest.FixtureRequest) -> list[Manifest]:
     return build(request.param)
 
 
+@cache
 def build(name: str) -> list[Manifest]:
     made = subprocess.run(
         ["kubectl", "kustomize", KUBERNETES / name], capture_output=True, text=True, check=False
@@ -93,7 +97,7 @@ def test_the_schemas_of_kubernetes_accept_a_file(path: Path, version: str) -> No
 
 
 def test_the_schemas_refuse_what_is_misspelt() -> None:
-    [deployment, *_] = manifests(KUBERNETES / "base/beat.yaml")
+    [deployment, *_] = deepcopy(manifests(KUBERNETES / "base/beat.yaml"))
     deployment["spec"]["replica"] = 1
     with pytest.raises(kubernetes_validate.ValidationError):
         kubernetes_validate.validate(deployment, NEWEST, strict=True)
