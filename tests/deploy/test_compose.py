@@ -5,7 +5,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ import jsonschema
 import pytest
 import yaml
 
-from tests.deploy.composed import FILE, ROOT, Service, compose_file, is_ours, runs, services
+from tests.deploy.composed import FILE, ROOT, Service, compose_file, is_ours, services
 from topshelf.settings import PREFIX, Settings
 
 SMALL = {"redis-serving", "redis-durable", "api", "worker", "beat", "flower"}
@@ -223,15 +222,6 @@ def test_every_service_of_ours_is_probed_and_waits_for_both_redis(name: str) -> 
         "redis-serving": {"condition": "service_healthy"},
         "redis-durable": {"condition": "service_healthy"},
     }
-
-
-@pytest.mark.parametrize("name", [name for name in OURS if runs(SERVICES[name], "topshelf")])
-def test_every_service_runs_a_command_with_options_that_exist(name: str) -> None:
-    _, command, *options = SERVICES[name]["command"]
-    done = subprocess.run(
-        [sys.executable, "-m", "topshelf", command, "--help"], capture_output=True, text=True, check=True
-    )
-    assert set(options[::2]) <= set(re.findall(r"--[a-z-]+", done.stdout))
 
 
 def test_the_control_api_alone_has_celery_among_the_readers() -> None:
