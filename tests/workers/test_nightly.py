@@ -116,6 +116,7 @@ def test_a_run_goes_from_events_to_lists_and_tells_how_it_went(
             "als": ("succeeded", "publish", "1"),
         }
         assert first.models["als"].metrics
+        assert first.models["als"].gate.startswith("the candidate")
         assert first.models["als"].seconds
         assert first.dataset == dataset.version
 
