@@ -58,6 +58,8 @@ def nightly_run(runtime: Runtime, dispatch: Dispatcher, run_id: str) -> None:
         try:
             with _kept(runtime, run_id):
                 WORK[run.stage](runtime, dispatch, run)
+            if run.stage == "models":
+                return
         except StoreUnavailable:
             log.warning("nightly run %s: %s lost its server and will be sent again", run_id, run.stage)
             raise
@@ -74,11 +76,10 @@ def _drain(runtime: Runtime, dispatch: Dispatcher, run: NightlyRun) -> None:
     _go_on(runtime, run)
 
 
-def _dataset(runtime: Runtime, dispatch: Dispatcher, run: NightlyRun) -> None:
+def _dataset(runtime: Runtime, dispatch: Dispatcher, run: NightlyRun) -> None:  # noqa: ARG001
     dataset = refresh_dataset(runtime).version
     runtime.nights.update(run.id, dataset=dataset)
     _go_on(runtime, run)
-    start_models(runtime, dispatch, runtime.nights.get(run.id))
 
 
 def _retire(runtime: Runtime, dispatch: Dispatcher, run: NightlyRun) -> None:  # noqa: ARG001 -- as all work
@@ -121,5 +122,5 @@ def _kept(runtime: Runtime, run_id: str) -> AbstractContextManager[None]:
 
 
 Work = Callable[[Runtime, Dispatcher, NightlyRun], None]
-WORK: dict[str, Work] = {"drain": _drain, "dataset": _dataset, "retire": _retire}
-"""What each stage does; ``models`` is the work of the models' own jobs."""
+WORK: dict[str, Work] = {"drain": _drain, "dataset": _dataset, "models": start_models, "retire": _retire}
+"""What each stage does; ``models`` begins jobs, and is over when the reconciler finds that they are."""
