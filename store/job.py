@@ -35,8 +35,8 @@ class Job:
     Attributes:
         stage: where it is in the stages of its kind.
         progress: share of the whole job that is done, 0 to 1.
-        params: what was asked for, as ``config``, ``dataset``, ``artifact``, ``rules``, ``gate``, ``profile``,
-            of a trial its ``study``.
+        params: what was asked for, as ``config``, ``dataset``, ``artifact``, ``rules``, ``gate``,
+            ``profile``, of a trial its ``study``.
         fence: the fence of its generation, 0 before there is one.
         error: ``error_key`` and ``error_message`` where it failed or was cancelled.
         attempts: how often its present stage was begun.
