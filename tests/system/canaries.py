@@ -63,12 +63,8 @@ class CanarySystem(System):
             slow_request_seconds=1e-9,
             profile_every=1,
             neptune_token=NEPTUNE_TOKEN,
-            mlflow_uri=f"http://canary:{MLFLOW_PASSWORD}@127.0.0.1:9/",
+            mlflow_uri=f"http://tracker:{MLFLOW_PASSWORD}@127.0.0.1:9/",
         )
-
-    @property
-    def token(self) -> str:
-        return TOKENS["admin"]
 
     def flower(self, path: str, method: str = "GET", *, password: str = FLOWER_PASSWORD) -> tuple[int, str]:
         """Status and body of a call of Flower."""
