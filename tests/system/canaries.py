@@ -47,6 +47,7 @@ class CanarySystem(System):
 
     def __init__(self, folder: Path, redis: EmbeddedRedis, sentry: "Sentry") -> None:
         self.sentry = sentry
+        self.redis_address = f"127.0.0.1:{redis.port}"
         url = f"redis://:{quote(REDIS_PASSWORD, safe='')}@127.0.0.1:{redis.port}/0"
         super().__init__(
             folder,
