@@ -22,6 +22,8 @@ FLOWER_PASSWORD = "canary-flower:pass"
 SENTRY_KEY = "canarysentrykey"
 NEPTUNE_TOKEN = "canary-neptune-token"
 MLFLOW_PASSWORD = "canary-mlflow%2Fpass"
+WEBHOOK_PATH = "services/canary-webhook-path"
+WEBHOOK_KEY = "canary-webhook-key"
 
 SECRETS = (
     REDIS_PASSWORD,
@@ -33,6 +35,8 @@ SECRETS = (
     NEPTUNE_TOKEN,
     MLFLOW_PASSWORD,
     unquote(MLFLOW_PASSWORD),
+    WEBHOOK_PATH,
+    WEBHOOK_KEY,
 )
 
 
@@ -63,6 +67,8 @@ class CanarySystem(System):
             sentry_dsn=f"http://{SENTRY_KEY}@127.0.0.1:{sentry.server_port}/1",
             slow_request_seconds=1e-9,
             profile_every=1,
+            webhook_urls=(f"http://127.0.0.1:9/{WEBHOOK_PATH}",),
+            webhook_secret=WEBHOOK_KEY,
             neptune_token=NEPTUNE_TOKEN,
             mlflow_uri=f"http://tracker:{MLFLOW_PASSWORD}@127.0.0.1:9/",
         )

@@ -29,6 +29,7 @@ SERVICES = {
     "topshelf worker": (*BY_ALL, *BY_CELERY),
     "topshelf beat": (*BY_ALL, *BY_CELERY),
     "topshelf flower": (*BY_ALL, *BY_CELERY, "FLOWER_PASSWORD"),
+    "topshelf exporter": BY_ALL,
     "topshelf up": (*BY_ALL, *BY_READERS, *BY_CELERY, "FLOWER_PORT"),
     "topshelf demo": (*BY_ALL, *BY_READERS, *BY_CELERY),
 }

@@ -1,12 +1,14 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from topshelf.errors import SettingsError
 from topshelf.settings import Settings
 from topshelf.settings.checks import (
+    Check,
     data_can_be_kept,
     faults_of,
     files_can_be_read,
@@ -15,8 +17,8 @@ from topshelf.settings.checks import (
 )
 
 
-def faults(check: object, **fields: object) -> list[str]:
-    return faults_of(Settings.from_environment({}, **fields), [check])  # type: ignore[list-item]
+def faults(check: Check, **fields: Any) -> list[str]:
+    return faults_of(Settings.from_environment({}, **fields), [check])
 
 
 def test_flower_wants_a_password() -> None:
@@ -61,7 +63,11 @@ def test_services_of_one_machine_have_ports_of_their_own() -> None:
 
 
 def test_an_embedded_redis_that_is_not_started_needs_no_port() -> None:
-    elsewhere = {"serving_url": "redis://elsewhere:6379/0", "redis_port": 7000, "api_port": 7000}
+    elsewhere: dict[str, Any] = {
+        "serving_url": "redis://elsewhere:6379/0",
+        "redis_port": 7000,
+        "api_port": 7000,
+    }
     assert faults(ports_are_apart, **elsewhere) == []
 
 

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 from pydantic import SecretStr
 
@@ -7,7 +9,7 @@ from topshelf.settings.secrets import BLOT, secrets_of
 PASSWORD, QUOTED = "p@ss/word#1", "p%40ss%2Fword%231"
 
 
-def blotted(text: str, **fields: str) -> str:
+def blotted(text: str, **fields: Any) -> str:
     return Settings.from_environment({}, **fields).without_secrets(text)
 
 

@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -8,7 +9,7 @@ from topshelf.settings.checks import faults_of
 from workers.checks import CHECKS
 
 
-def faults(tmp_path: Path, **fields: object) -> list[str]:
+def faults(tmp_path: Path, **fields: Any) -> list[str]:
     return faults_of(Settings.from_environment({}, data_dir=tmp_path / "data", **fields), CHECKS)
 
 
@@ -28,7 +29,7 @@ def test_all_that_is_wrong_is_said(tmp_path: Path) -> None:
 def test_a_model_whose_library_is_not_installed_names_the_extra(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(registry._LIBRARIES, "models.deep", ("no_such_library", "deep"))  # type: ignore[arg-type]
+    monkeypatch.setitem(registry._LIBRARIES, "models.deep", ("no_such_library", "deep"))
     assert faults(tmp_path, models=("dssm",)) == [
-        "TOPSHELF_MODELS: dssm needs no_such_library, which is not installed; install topshelf[deep]"
+        "dssm needs no_such_library, which is not installed; install topshelf[deep]"
     ]
