@@ -192,7 +192,7 @@ def test_a_chunk_given_up_is_told_as_a_failure_of_its_job(
     job = opened(runtime, dispatcher, dataset)
 
     def claimed() -> bool:
-        claim = runtime.generations.claim_chunk("als", job.generation, 2, lease_seconds=0.01)
+        claim = runtime.generations.chunks.claim("als", job.generation, 2, lease_seconds=0.01)
         return claim == "granted"
 
     def over() -> bool:
