@@ -9,7 +9,7 @@ from topshelf.errors import ReaderRefused, RequestError, TopshelfError
 CLASSES = [
     thing
     for _, thing in inspect.getmembers(errors, inspect.isclass)
-    if thing.__module__ == errors.__name__ and issubclass(thing, TopshelfError)
+    if thing.__module__.startswith(errors.__name__) and issubclass(thing, TopshelfError)
 ]
 
 
