@@ -14,7 +14,7 @@ from store.last_nights import LastNight, last_nights
 from store.queues import is_beat_alive, unacknowledged_messages, waiting_messages
 from topshelf.exporter.families import gauge
 from topshelf.settings import Settings
-from topshelf.settings.model import QUEUES
+from topshelf.settings.kinds import QUEUES
 
 OTHER = "other"
 NIGHT_STATES = ("queued", "running", "succeeded", "failed", "skipped")

@@ -1,15 +1,10 @@
 """What may be set, what it is where nothing is said, and what is wrong with what is given."""
 
-import base64
-import binascii
 import os
-import re
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
-from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from typing import Any, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -26,15 +21,28 @@ from topshelf.errors import SettingsError
 from topshelf.settings import environment
 from topshelf.settings.checks import Check, faults_of
 from topshelf.settings.environment import Names, Tokens
-from topshelf.settings.secrets import blotted, readable_url, secrets_of
-
-QUEUES = ("gpu", "cpu", "io")
-TRACKERS = ("mlflow", "neptune")
-
-BASE64_PREFIX = "whsec_"
-"""Behind it the bytes of a webhook's key stand in base64."""
-
-Port = Annotated[int, Field(ge=1, le=65535)]
+from topshelf.settings.kinds import (
+    QUEUES,
+    TRACKERS,
+    BasicAuthPassword,
+    BasicAuthUser,
+    Cron,
+    Dsn,
+    File,
+    Folder,
+    HttpUrl,
+    HttpUrls,
+    Level,
+    Port,
+    PortOrNone,
+    Queues,
+    ReadableUrl,
+    RedisUrl,
+    SigningSecret,
+    TimeZone,
+    Trackers,
+)
+from topshelf.settings.secrets import blotted, secrets_of
 
 
 class Settings(BaseModel):
@@ -42,13 +50,13 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, hide_input_in_errors=True)
 
-    data_dir: Path = Field(
+    data_dir: Folder = Field(
         Path(".topshelf"), description="datasets, artifacts, event segments, embedded Redis files and logs"
     )
-    cache_dir: Path = Field(
+    cache_dir: Folder = Field(
         Path(".cache/topshelf"), description="catalogues and neighbour artifacts a reader maps"
     )
-    log_level: str = Field("INFO", description="level of every log")
+    log_level: Level = Field("INFO", description="level of every log")
     log_format: Literal["text", "json"] = Field(
         "text", description="lines of text, or one JSON object a line with time, level, trace, job and model"
     )
@@ -56,11 +64,11 @@ class Settings(BaseModel):
     redis_port: Port = Field(
         6390, description="port of the embedded Redis, where no URL names another server"
     )
-    serving_url: SecretStr = Field(
+    serving_url: RedisUrl = Field(
         SecretStr(""),
         description="Redis that holds shelves, pointers and recent items; the embedded one where empty",
     )
-    durable_url: SecretStr = Field(
+    durable_url: RedisUrl = Field(
         SecretStr(""),
         description="Redis (append-only file on) of broker, jobs, events, schedule; serving_url where empty",
     )
@@ -74,14 +82,14 @@ class Settings(BaseModel):
     )
     flower_host: str = Field("127.0.0.1", description="address Flower binds to")
     flower_port: Port = Field(5555, description="port of Flower")
-    flower_user: str = Field("topshelf", description="user of Flower's basic auth")
-    flower_password: SecretStr = Field(
+    flower_user: BasicAuthUser = Field("topshelf", description="user of Flower's basic auth")
+    flower_password: BasicAuthPassword = Field(
         SecretStr(""), description="password of Flower; made up by `up` where empty"
     )
 
     metrics_host: str = Field("127.0.0.1", description="address worker and exporter bind /metrics to")
-    metrics_port: int = Field(
-        0, ge=0, le=65535, description="port of a worker's /metrics; 0: none, but 9541 under `up`"
+    metrics_port: PortOrNone = Field(
+        0, description="port of a worker's /metrics; 0: none, but 9541 under `up`"
     )
     exporter_port: Port = Field(9540, description="port of the exporter's /metrics")
 
@@ -90,7 +98,7 @@ class Settings(BaseModel):
     tokens_admin: Tokens = Field((), description="bearer tokens that may do everything")
     max_body_bytes: int = Field(1_000_000, ge=1_000, description="largest request body taken")
 
-    sentry_dsn: SecretStr = Field(
+    sentry_dsn: Dsn = Field(
         SecretStr(""),
         description="where reader, workers and beat report what fails and how nights go; nowhere where empty",
     )
@@ -144,7 +152,7 @@ class Settings(BaseModel):
     recall_floor: float = Field(
         0.95, gt=0, le=1, description="share of the exact lists that an approximate search must find"
     )
-    rules_file: Path | None = Field(
+    rules_file: File = Field(
         None, description="JSON of what lists may hold: allow, block, categories, most_per_category"
     )
 
@@ -167,11 +175,13 @@ class Settings(BaseModel):
     seed: int = Field(0, ge=0, description="seed of every random choice")
     threads: int = Field(0, ge=0, description="threads per worker process; 0 shares the cores out")
     worker_processes: int = Field(2, ge=1, description="processes of a worker")
-    queues: Names = Field(QUEUES, min_length=1, description="queues a worker takes")
+    queues: Queues = Field(QUEUES, min_length=1, description="queues a worker takes")
 
-    nightly_cron: str = Field("0 3 * * *", description="when the nightly pipeline starts; empty turns it off")
-    nightly_timezone: str = Field("UTC", description="time zone of the nightly cron")
-    schedule_file: Path | None = Field(
+    nightly_cron: Cron = Field(
+        "0 3 * * *", description="when the nightly pipeline starts; empty turns it off"
+    )
+    nightly_timezone: TimeZone = Field("UTC", description="time zone of the nightly cron")
+    schedule_file: File = Field(
         None, description="TOML of schedules, in place of TOPSHELF_NIGHTLY_CRON and TOPSHELF_MODELS"
     )
     keep_datasets: int = Field(
@@ -180,8 +190,8 @@ class Settings(BaseModel):
     keep_artifacts: int = Field(
         3, ge=0, description="newest artifacts of each model kept beside those in use; 0: all are kept"
     )
-    webhook_urls: Tokens = Field((), description="addresses told of nightly runs: begun, ended, refused")
-    webhook_secret: SecretStr = Field(
+    webhook_urls: HttpUrls = Field((), description="addresses told of nightly runs: begun, ended, refused")
+    webhook_secret: SigningSecret = Field(
         SecretStr(""), description="key the notices to webhook_urls are signed with; unsigned where empty"
     )
     webhook_timeout_seconds: float = Field(
@@ -199,21 +209,21 @@ class Settings(BaseModel):
     drain_seconds: float = Field(120, gt=0, description="how often events are drained into Parquet segments")
     task_limit_seconds: int = Field(6 * 3600, ge=60, description="hard limit of one task")
 
-    trackers: Names = Field(
+    trackers: Trackers = Field(
         TRACKERS, description="what runs are sent to, where its package is installed; empty for nothing"
     )
     sync_seconds: float = Field(300, gt=0, description="how often runs are sent to the trackers")
     sync_limit_seconds: int = Field(
         60, ge=1, description="how long one tracker may take at a time; the rest is sent later"
     )
-    mlflow_uri: SecretStr = Field(
+    mlflow_uri: ReadableUrl = Field(
         SecretStr(""), description="MLflow's tracking URI; mlflow.db in the data folder where empty"
     )
     neptune_project: str = Field("topshelf/local", description="project runs are sent to, workspace/name")
     neptune_token: SecretStr = Field(
         SecretStr(""), description="API token of a Neptune server; without one runs are kept offline"
     )
-    neptune_url: str = Field(
+    neptune_url: HttpUrl = Field(
         "", description="base URL of a self-hosted Neptune; the one in the token where empty"
     )
 
@@ -223,112 +233,6 @@ class Settings(BaseModel):
         port = raw.get("redis_port") or cls.model_fields["redis_port"].default
         serving = raw.get("serving_url") or SecretStr(embedded_url(port))
         return raw | {"serving_url": serving, "durable_url": raw.get("durable_url") or serving}
-
-    @field_validator("rules_file", "schedule_file", mode="before")
-    @classmethod
-    def _none_where_empty(cls, path: Any) -> Any:
-        return path or None
-
-    @field_validator("data_dir", "cache_dir", "rules_file", "schedule_file")
-    @classmethod
-    def _absolute(cls, path: Path | None) -> Path | None:
-        return None if path is None else path.expanduser().absolute()
-
-    @field_validator("nightly_timezone")
-    @classmethod
-    def _zone_exists(cls, name: str) -> str:
-        try:
-            ZoneInfo(name)
-        except (ZoneInfoNotFoundError, ValueError) as error:
-            raise ValueError(f"no time zone is named {name!r}; write it as in Europe/Berlin") from error
-        return name
-
-    @field_validator("nightly_cron")
-    @classmethod
-    def _five_fields(cls, cron: str) -> str:
-        if cron and len(cron.split()) != 5:
-            raise ValueError("five fields are wanted: minute hour day month weekday, as in '0 3 * * *'")
-        return cron
-
-    @field_validator("log_level")
-    @classmethod
-    def _known_level(cls, level: str) -> str:
-        level = level.upper()
-        if level not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
-            raise ValueError("one of DEBUG, INFO, WARNING, ERROR")
-        return level
-
-    @field_validator("queues")
-    @classmethod
-    def _known_queues(cls, queues: Names) -> Names:
-        if strange := [queue for queue in queues if queue not in QUEUES]:
-            raise ValueError(f"no queue is named {', '.join(strange)}; there are {', '.join(QUEUES)}")
-        return queues
-
-    @field_validator("trackers")
-    @classmethod
-    def _known_trackers(cls, trackers: Names) -> Names:
-        if strange := [name for name in trackers if name not in TRACKERS]:
-            raise ValueError(f"no tracker is named {', '.join(strange)}; there are {', '.join(TRACKERS)}")
-        return trackers
-
-    @field_validator("flower_user", "flower_password")
-    @classmethod
-    def _goes_by_basic_auth(cls, given: str | SecretStr, info: ValidationInfo) -> str | SecretStr:
-        text = given if isinstance(given, str) else given.get_secret_value()
-        barred = "," if info.field_name == "flower_password" else ",:"
-        if not text.isascii() or not text.isprintable() or set(text) & set(barred):
-            raise ValueError(f"only printable ASCII is taken, and no {' or '.join(barred)}")
-        return given
-
-    @field_validator("neptune_url")
-    @classmethod
-    def _http_url(cls, url: str) -> str:
-        if url and not url.startswith(("http://", "https://")):
-            raise ValueError("an address is wanted that starts with http:// or https://")
-        return url.rstrip("/")
-
-    @field_validator("webhook_urls")
-    @classmethod
-    def _http_urls(cls, urls: Tokens) -> Tokens:
-        for place, url in enumerate(urls, 1):
-            parts = urlsplit(url.get_secret_value())
-            if parts.scheme not in {"http", "https"} or not parts.hostname:
-                raise ValueError(f"address {place} is not of the form https://host/path")
-        return urls
-
-    @field_validator("webhook_secret")
-    @classmethod
-    def _base64_where_it_says_so(cls, secret: SecretStr) -> SecretStr:
-        text = secret.get_secret_value()
-        if text.startswith(BASE64_PREFIX):
-            try:
-                base64.b64decode(text.removeprefix(BASE64_PREFIX), validate=True)
-            except binascii.Error as error:
-                raise ValueError(f"base64 is wanted behind {BASE64_PREFIX}") from error
-        return secret
-
-    @field_validator("serving_url", "durable_url")
-    @classmethod
-    def _redis_url(cls, url: SecretStr) -> SecretStr:
-        if not url.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
-            raise ValueError("a Redis URL is wanted: redis://, rediss:// or unix://")
-        return url
-
-    @field_validator("serving_url", "durable_url", "sentry_dsn", "mlflow_uri")
-    @classmethod
-    def _readable_url(cls, url: SecretStr) -> SecretStr:
-        if not readable_url(url.get_secret_value()):
-            raise ValueError("the address cannot be read; write : / ? # @ in a password as %3A %2F …")
-        return url
-
-    @field_validator("sentry_dsn")
-    @classmethod
-    def _dsn(cls, dsn: SecretStr) -> SecretStr:
-        text = dsn.get_secret_value()
-        if text and not re.fullmatch(r"https?://[^@/]+@[^@/]+/(.*/)?\d+", text):
-            raise ValueError("a DSN is wanted, as in https://key@host/1")
-        return dsn
 
     @field_validator("task_limit_seconds")
     @classmethod

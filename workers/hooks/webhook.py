@@ -16,7 +16,7 @@ from store.job import Job
 from store.night import NightlyRun
 from topshelf.errors import NoticeUndelivered
 from topshelf.settings import Settings
-from topshelf.settings.model import BASE64_PREFIX
+from topshelf.settings.kinds import BASE64_PREFIX
 from workers.hooks.hook import RunHook
 from workers.night_outcomes import seconds_of
 from workers.runtime import Runtime
