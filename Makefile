@@ -9,7 +9,7 @@ ifneq ($(wildcard ../shared/data),)
 export TOPSHELF_TEST_DATA ?= $(abspath ../shared/data)
 endif
 
-.PHONY: demo test test-kills test-tools check format clean help
+.PHONY: demo test test-kills test-tools test-secrets check format clean help
 
 help: ## say what can be made
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -25,6 +25,9 @@ test-kills: $(VENV)/test.done ## kill -9 of workers at 20 random moments and of 
 
 test-tools: $(VENV)/test.done ## start MLflow and Bugsink (where .venv/bugsink has it) as the compose file does
 	$(BIN)/python -m pytest -m tools $(PYTEST_ARGS)
+
+test-secrets: $(VENV)/test.done ## provoke errors that might show a password; five minutes
+	$(BIN)/python -m pytest -m secrets $(PYTEST_ARGS)
 
 check: $(VENV)/test.done ## ruff, mypy --strict, import-linter
 	$(BIN)/ruff check .

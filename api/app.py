@@ -16,6 +16,7 @@ from api.hot_route import HotRoute, HotRouteWithFaults
 from api.measured import MeasuredRequests
 from api.profiling import ProfiledRequests, Profiles, ShortCut, check_profiling
 from api.reader import Reader
+from api.reporting import report_refusal
 from api.routes import events, health, items, jobs, models, profiles, reco, session, users
 from api.tracing import TracedRequests
 from topshelf.release import release
@@ -87,7 +88,7 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=lifespan,
         redoc_url=None,
     )
-    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
+    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes, refused=report_refusal)
     app.add_middleware(MeasuredRequests, reader=app.state.reader)
     errors.install(app)
     for routes in (session, reco, items, users, events, models, jobs, profiles, health):

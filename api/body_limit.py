@@ -1,9 +1,10 @@
 """Refuses bodies that are too large before anything reads them."""
 
+from collections.abc import Callable
+
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.errors import error_answer
-from api.reporting import report_refusal
 from topshelf.errors import BodyTooLarge
 
 BODILESS = {"GET", "HEAD", "OPTIONS"}
@@ -12,11 +13,16 @@ DRAINED_BODIES = 32
 
 
 class BodyLimit:
-    """ASGI middleware: 413 for a body of more than ``max_bytes``, with or without a declared length."""
+    """ASGI middleware: 413 for a body of more than ``max_bytes``, with or without a declared length.
 
-    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
+    Args:
+        refused: told of each request that is refused: its scope, status, error key and message.
+    """
+
+    def __init__(self, app: ASGIApp, max_bytes: int, refused: Callable[[Scope, int, str, str], None]) -> None:
         self._app = app
         self._max_bytes = max_bytes
+        self._refused = refused
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
@@ -57,7 +63,7 @@ class BodyLimit:
             drained += len(message.get("body", b""))
             more = message["type"] == "http.request" and message.get("more_body", False)
         text = f"the body is larger than the {self._max_bytes:,} bytes taken here"
-        report_refusal(scope, 413, BodyTooLarge.key, text)
+        self._refused(scope, 413, BodyTooLarge.key, text)
         answer = error_answer(413, BodyTooLarge.key, text, headers={"Connection": "close"})
         await answer(scope, receive, send)
 

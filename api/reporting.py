@@ -8,6 +8,7 @@ from api.reader import Reader
 from api.route_names import UNROUTED, method_of, route_of
 from api.snapshot import LiveModel
 from topshelf.errors import DeliberateFault
+from topshelf.logs import current_trace
 from topshelf.reports import Place
 
 
@@ -36,7 +37,8 @@ def report_slow(scope: Scope, seconds: float) -> None:
 
 def place_of(route: str, model: LiveModel | None) -> Place:
     """A route as it was asked for of a model."""
-    tags = {"route": route}
+    trace = current_trace()
+    tags = {"route": route, "trace": trace} if trace else {"route": route}
     if model is not None:
         tags |= {"model": model.name, "generation": str(model.pointer)}
     return Place(route, tags)

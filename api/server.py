@@ -20,6 +20,8 @@ from topshelf.settings import Settings
 from topshelf.settings.checks import Check
 
 STOP_SECONDS = 10
+SILENT_SECONDS = 30
+"""Of several processes, one that is silent for so long is replaced; imports alone may take a while."""
 
 
 INSTALLATION_CHECKS: tuple[Check, ...] = (check_profiling, check_reports)
@@ -64,6 +66,7 @@ def run(settings: Settings, make_app: Callable[[Settings], ASGIApp] = create_app
         server_header=False,
         workers=settings.api_processes,
         timeout_graceful_shutdown=STOP_SECONDS,
+        timeout_worker_healthcheck=SILENT_SECONDS,
     )
     if settings.api_processes > 1:
         Multiprocess(config, sockets=[config.bind_socket()]).run()

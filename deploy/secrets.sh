@@ -22,7 +22,7 @@ random() {
 }
 
 for name in redis_durable_password redis_serving_password tokens_read tokens_events tokens_admin \
-    flower_password grafana_password bugsink_secret_key bugsink_password; do
+    flower_password grafana_password bugsink_secret_key bugsink_password webhook_secret; do
     keep "$name" "$(random)$(random)"
 done
 
@@ -38,6 +38,6 @@ for role in durable serving; do
 done
 
 # Empty means: nowhere.
-for name in sentry_dsn neptune_token; do
+for name in sentry_dsn neptune_token webhook_urls; do
     keep "$name" ""
 done

@@ -128,5 +128,12 @@ def _value(part: Field[Any], texts: Mapping[str, str]) -> Any:
         return part.default
     text = texts[part.name]
     if part.name == "models":
-        return {given["model"]: ModelOutcome(**given) for given in documents.load(text)}
+        return {given["model"]: _outcome(given) for given in documents.load(text)}
     return part.type(text) if part.type in (int, float) else text
+
+
+def _outcome(given: Mapping[str, Any]) -> ModelOutcome:
+    """How a model fares, without what a later version adds to it."""
+    return ModelOutcome(
+        **{part.name: given[part.name] for part in fields(ModelOutcome) if part.name in given}
+    )

@@ -81,7 +81,7 @@ class Dispatcher:
     @broker_errors()
     def night(self, run_id: str) -> None:
         """Send the present stage of a nightly run."""
-        self.app.send_task(NIGHT_TASK, args=[run_id], queue="io")
+        self.app.send_task(NIGHT_TASK, args=[run_id], queue="io", argsrepr=run_id, kwargsrepr="")
 
     @broker_errors()
     def tell_hooks(self) -> None:

@@ -132,7 +132,10 @@ def with_outcomes(runtime: Runtime, run: NightlyRun) -> NightlyRun:
 
 
 def follow(runtime: Runtime, dispatch: Dispatcher) -> None:
-    """Move every run on that waits for something, or whose worker went silent."""
+    """Move every run on whose jobs are over, or whose worker went silent.
+
+    All that depends on the settings of workers is left to them: a command may do this, too.
+    """
     for run in runtime.nights.active():
         _move_on(runtime, dispatch, run)
 
@@ -140,15 +143,15 @@ def follow(runtime: Runtime, dispatch: Dispatcher) -> None:
 def _move_on(runtime: Runtime, dispatch: Dispatcher, run: NightlyRun) -> None:
     if run.stage == "models" and run.state == "running":
         run = with_outcomes(runtime, run)
-        if run.with_state("waiting"):
-            start_models(runtime, dispatch, run)
-        elif all(outcome.over for outcome in run.models.values()) and runtime.nights.advance(
-            run.id, "models", "retire"
-        ):
-            dispatch.night(run.id)
-    elif not runtime.nights.is_stalled(run):
+        if all(outcome.over for outcome in run.models.values()):
+            if runtime.nights.advance(run.id, "models", "retire"):
+                dispatch.night(run.id)
+            return
+        if not run.with_state("waiting"):
+            return
+    if not runtime.nights.is_stalled(run):
         return
-    elif run.attempts >= MAX_ATTEMPTS:
+    if run.attempts >= MAX_ATTEMPTS:
         runtime.nights.finish(run.id, "failed", f"{run.stage} was tried {run.attempts} times and never ended")
     elif not dispatch.waiting("io"):
         log.warning("nightly run %s: %s went silent, sent again", run.id, run.stage)
@@ -160,19 +163,16 @@ def _start_model(runtime: Runtime, dispatch: Dispatcher, run: NightlyRun, model:
     if not runtime.jobs.exists(job_id):
         if holder := _holder(runtime, model, job_id):
             return ModelOutcome(model, "skipped", reason=f"job {holder.id} was at work on it")
+        schedule = schedules_of(runtime.settings).by_name.get(run.schedule)
+        if schedule is None:
+            return ModelOutcome(model, "skipped", reason=f"schedule {run.schedule} was taken out meanwhile")
         try:
-            params = _params(runtime, run, model)
+            params = {"dataset": run.dataset} | schedule.params(model)
         except InvalidConfig as error:
             return ModelOutcome(model, "failed", reason=str(error))
         runtime.jobs.create("pipeline", model, params=params, job_id=job_id, trace=run.id)
         dispatch.start(job_id)
     return outcome_of(runtime.jobs.get(job_id))
-
-
-def _params(runtime: Runtime, run: NightlyRun, model: str) -> dict[str, object]:
-    """What a model's job is asked for; nothing but the dataset where its schedule is gone from the file."""
-    schedule = schedules_of(runtime.settings).by_name.get(run.schedule)
-    return {"dataset": run.dataset} | (schedule.params(model) if schedule else {})
 
 
 def _holder(runtime: Runtime, model: str, besides: str) -> Job | None:

@@ -8,7 +8,7 @@ version is whole in itself: none needs the one it was extended from.
 import datetime as dt
 import logging
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -63,12 +63,11 @@ def retire_files(runtime: Runtime, *, unused_after_seconds: float | None = None)
     needed.datasets.update(manifest.dataset for manifest in artifacts if manifest.id in needed.artifacts)
     retired = Retired()
     for manifest in artifacts:
-        if manifest.id not in needed.artifacts:
-            runtime.artifacts.remove(manifest.id)
+        if manifest.id not in needed.artifacts and _is_removed(runtime.artifacts.remove, manifest.id):
             retired.artifacts.append(manifest.id)
     for version in reversed(versions):
-        if version.version not in needed.datasets:
-            _retire_version(runtime, version, versions)
+        if version.version not in needed.datasets and _is_removed(runtime.datasets.remove, version.version):
+            _retire_segments(runtime, version, versions)
             retired.datasets.append(version.version)
     _retire_indexes(runtime, {manifest.model for manifest in artifacts})
     if retired.datasets or retired.artifacts:
@@ -116,9 +115,17 @@ def _kept_datasets(manifests: Iterable[DatasetManifest], newest: int, before: dt
             yield manifest.version
 
 
-def _retire_version(runtime: Runtime, version: DatasetManifest, versions: list[DatasetManifest]) -> None:
-    """Remove a version and, where a later one was extended from it and so has its events, its segments."""
-    runtime.datasets.remove(version.version)
+def _is_removed(remove: Callable[[str], None], name: str) -> bool:
+    try:
+        remove(name)
+    except OSError as error:
+        log.warning("%s is not needed and cannot be removed: %s", name, error)
+        return False
+    return True
+
+
+def _retire_segments(runtime: Runtime, version: DatasetManifest, versions: list[DatasetManifest]) -> None:
+    """Remove the segments of a version that is gone, where one extended from it has its events."""
     segments = _merged(runtime) / version.version
     if segments.is_dir() and any(later.parent == version.version for later in versions):
         shutil.rmtree(segments, ignore_errors=True)

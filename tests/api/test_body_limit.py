@@ -10,6 +10,7 @@ from starlette.types import Receive, Scope, Send
 from api.body_limit import BodyLimit
 
 LIMIT = 100
+REFUSED: list[tuple[int, str]] = []
 
 
 async def echo(scope: Scope, receive: Receive, send: Send) -> None:
@@ -17,9 +18,13 @@ async def echo(scope: Scope, receive: Receive, send: Send) -> None:
     await Response(body)(scope, receive, send)
 
 
+def note(scope: Scope, status: int, key: str, message: str) -> None:
+    REFUSED.append((status, key))
+
+
 def post(content: bytes | AsyncIterator[bytes]) -> httpx.Response:
     async def send() -> httpx.Response:
-        transport = httpx.ASGITransport(BodyLimit(echo, max_bytes=LIMIT))
+        transport = httpx.ASGITransport(BodyLimit(echo, max_bytes=LIMIT, refused=note))
         async with httpx.AsyncClient(transport=transport, base_url="http://reader") as client:
             return await client.post("/", content=content)
 
@@ -36,9 +41,11 @@ def test_a_body_at_the_limit_passes() -> None:
 
 
 def test_a_body_with_a_length_over_the_limit_is_refused() -> None:
+    REFUSED.clear()
     answer = post(b"x" * (LIMIT + 1))
     assert answer.status_code == 413
     assert answer.json()["errors"][0]["error_key"] == "body_too_large"
+    assert REFUSED == [(413, "body_too_large")]
 
 
 def test_a_chunked_body_within_the_limit_arrives_whole() -> None:

@@ -49,12 +49,18 @@ def test_a_dsn_that_is_none_is_refused_before_anything_starts(settings: Settings
 def test_an_error_nobody_expects_names_its_route_model_generation_and_a_hash_of_the_user(
     stocked: Shop, api: Caller, transport: Capturing
 ) -> None:
-    answer = api.get("/fails/als/7")
+    answer = api.get("/fails/als/7", headers=READ | {"X-Request-ID": "request-7"})
     assert (answer.status_code, answer.json()["errors"][0]["error_key"]) == (500, "internal_error")
     [event] = transport.events
     route = "GET /fails/{model_name}/{user_id}"
     assert transport.titles == ["ZeroDivisionError: nothing for als"]
-    assert event["tags"] == {"service": "reader", "route": route, "model": "als", "generation": "1"}
+    assert event["tags"] == {
+        "service": "reader",
+        "route": route,
+        "model": "als",
+        "generation": "1",
+        "trace": "request-7",
+    }
     assert event["transaction"] == route
     assert len(event["user"]["id"]) == 16
 
@@ -127,7 +133,7 @@ def test_nobody_is_named_and_no_token_given_away(stocked: Shop, api: Caller, tra
 
 def test_a_model_nobody_serves_is_no_tag(stocked: Shop, api: Caller, transport: Capturing) -> None:
     api.get("/reco/made-up/7")
-    assert transport.events[0]["tags"].keys() == {"service", "route"}
+    assert transport.events[0]["tags"].keys().isdisjoint({"model", "generation"})
 
 
 def failing(settings: Settings) -> FastAPI:

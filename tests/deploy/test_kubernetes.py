@@ -4,68 +4,32 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from copy import deepcopy
+from functools import cache
 from pathlib import Path
-from typing import Any
 
 import kubernetes_validate
 import pytest
 import yaml
 
 from tests.deploy.composed import ROOT, Service, services
+from tests.deploy.kubernetes import (
+    FILES,
+    KUBERNETES,
+    Manifest,
+    container,
+    environment,
+    manifests,
+    pods,
+)
 from topshelf.settings import PREFIX, Settings
 
-KUBERNETES = ROOT / "deploy/k8s"
 OLDEST, NEWEST = "1.29", "1.37"
-FILES = sorted(
-    path
-    for folder in (KUBERNETES, ROOT / "deploy/redis")
-    for path in folder.rglob("*.yaml")
-    if path.name != "kustomization.yaml"
-)
 KUSTOMIZATIONS = ("base", "example")
-
-Manifest = dict[str, Any]
-
-
-def manifests(path: Path) -> list[Manifest]:
-    return [document for document in yaml.safe_load_all(path.read_text()) if document]
-
-
-def pod_of(manifest: Manifest) -> dict[str, Any] | None:
-    spec = manifest.get("spec", {})
-    found = spec.get("jobTemplate", {}).get("spec", spec).get("template")
-    return None if found is None else dict(found)
-
-
-def pods() -> Iterator[tuple[str, dict[str, Any]]]:
-    for path in FILES:
-        for manifest in manifests(path):
-            if pod := pod_of(manifest):
-                yield manifest["metadata"]["name"], pod
-
-
-PODS = dict(pods())
+PODS = pods()
 EVERY_POD = pytest.mark.parametrize("name", sorted(PODS))
 OURS = sorted(name for name in PODS if not name.startswith("redis-"))
 EVERY_POD_OF_OURS = pytest.mark.parametrize("name", OURS)
-
-
-def container(name: str) -> dict[str, Any]:
-    [only] = PODS[name]["spec"]["containers"]
-    return dict(only)
-
-
-def environment(name: str) -> dict[str, str]:
-    maps = {
-        manifest["metadata"]["name"]: manifest["data"]
-        for manifest in manifests(KUBERNETES / "base/configuration.yaml")
-        if manifest["kind"] == "ConfigMap"
-    }
-    found: dict[str, str] = {}
-    for source in container(name).get("envFrom", ()):
-        found |= maps[source["configMapRef"]["name"]]
-    return found | {variable["name"]: variable["value"] for variable in container(name).get("env", ())}
 
 
 @pytest.fixture(params=KUSTOMIZATIONS)
@@ -76,6 +40,7 @@ def built(request: pytest.FixtureRequest) -> list[Manifest]:
     return build(request.param)
 
 
+@cache
 def build(name: str) -> list[Manifest]:
     made = subprocess.run(
         ["kubectl", "kustomize", KUBERNETES / name], capture_output=True, text=True, check=False
@@ -93,7 +58,7 @@ def test_the_schemas_of_kubernetes_accept_a_file(path: Path, version: str) -> No
 
 
 def test_the_schemas_refuse_what_is_misspelt() -> None:
-    [deployment, *_] = manifests(KUBERNETES / "base/beat.yaml")
+    [deployment, *_] = deepcopy(manifests(KUBERNETES / "base/beat.yaml"))
     deployment["spec"]["replica"] = 1
     with pytest.raises(kubernetes_validate.ValidationError):
         kubernetes_validate.validate(deployment, NEWEST, strict=True)

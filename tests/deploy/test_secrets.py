@@ -50,6 +50,7 @@ def test_where_to_report_to_is_left_to_the_operator(secrets_folder: Path) -> Non
     assert {name for name, text in contents(secrets_folder).items() if not text} == {
         "sentry_dsn",
         "neptune_token",
+        "webhook_urls",
     }
 
 

@@ -23,6 +23,7 @@ def test_the_services_of_ours_are_known() -> None:
     assert {"api", "reader", "worker", "worker-gpu", "beat", "flower", "exporter"} <= set(OURS)
 
 
+@pytest.mark.timeout(400)
 @pytest.mark.parametrize("name", OURS)
 def test_a_service_turns_healthy_and_stops_within_its_grace(
     launch: Launch, addresses: dict[str, str], name: str

@@ -28,6 +28,7 @@ def get(port: int, path: str, host: str = "127.0.0.1") -> tuple[int, str]:
 
 
 @pytest.mark.tools
+@pytest.mark.timeout(400)
 @pytest.mark.skipif(importlib.util.find_spec("mlflow") is None, reason="the extra track is not installed")
 def test_mlflow_serves_the_workers_by_its_name_in_the_network(launch: Launch) -> None:
     service = launch("mlflow")
@@ -43,6 +44,7 @@ def test_mlflow_serves_the_workers_by_its_name_in_the_network(launch: Launch) ->
 
 
 @pytest.mark.tools
+@pytest.mark.timeout(400)
 @pytest.mark.skipif(not BUGSINK.is_dir(), reason=f"Bugsink is not installed in {BUGSINK.parent}")
 def test_bugsink_answers_by_its_name_in_the_network_and_has_its_first_user(
     prepare: Launch, tmp_path: Path

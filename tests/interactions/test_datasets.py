@@ -175,3 +175,13 @@ def test_what_a_later_version_adds_to_a_manifest_is_left_out(datasets: Datasets,
     path = small.path / "manifest.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "licence": "CC0"}))
     assert datasets.latest().manifest == small.manifest
+
+
+def test_a_version_that_is_removed_is_gone_and_the_rest_is_whole(datasets: Datasets) -> None:
+    removed = datasets.create(ROWS)
+    kept = datasets.create(ROWS.head(1))
+    datasets.remove(removed.version)
+    datasets.remove(removed.version)
+    assert [manifest.version for manifest in datasets.versions()] == [kept.version]
+    assert [folder.name for folder in datasets.root.iterdir()] == [kept.version]
+    assert datasets.open(kept.version, verify=True)

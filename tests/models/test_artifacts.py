@@ -137,3 +137,14 @@ def test_a_manifest_of_a_later_version_is_read_and_one_that_was_edited_still_ref
     (folder / MANIFEST_FILE).write_text(json.dumps({"id": later, **fields, "licence": "none"}))
     with pytest.raises(CorruptArtifact, match="not the one it was saved with"):
         artifacts.manifest(later)
+
+
+def test_what_is_removed_is_gone_and_the_rest_is_whole(artifacts: Artifacts, data: TrainingSet) -> None:
+    kept, removed = save(artifacts, data, "popular"), save(artifacts, data, "als")
+    (artifacts.root / ".removed-als-by-one-who-died").mkdir()
+    artifacts.remove(removed.id)
+    artifacts.remove(removed.id)
+    with pytest.raises(ArtifactNotFound):
+        artifacts.manifest(removed.id)
+    assert [folder.name for folder in artifacts.root.iterdir()] == [kept.id]
+    assert artifacts.load(kept.id)[1] == kept

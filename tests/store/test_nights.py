@@ -3,6 +3,7 @@
 import pytest
 import redis
 
+from store import documents
 from store.keys import Keys
 from store.night import ModelOutcome, NightlyRun
 from store.nights import Nights, Notice
@@ -144,9 +145,18 @@ def test_what_only_a_transition_may_change_is_not_updated(nights: Nights) -> Non
 
 def test_a_damaged_record_is_said(nights: Nights, client: redis.Redis, keys: Keys) -> None:
     run = recorded(nights)
-    client.hset(keys.night(run.id), "models", '[{"model": "als", "colour": 1}]')
+    client.hset(keys.night(run.id), "models", '[{"state": "succeeded"}]')
     with pytest.raises(StoreError, match="nightly-2026-11-27 is damaged"):
         nights.get(run.id)
     client.hdel(keys.night(run.id), "models", "cron")
     with pytest.raises(StoreError, match="cron"):
         nights.get(run.id)
+
+
+def test_what_a_later_version_adds_to_a_record_is_left_out(
+    nights: Nights, client: redis.Redis, keys: Keys
+) -> None:
+    run = recorded(nights)
+    models = documents.dump([{"model": "als", "state": "succeeded", "mood": "good"}])
+    client.hset(keys.night(run.id), mapping={"models": models, "weather": "rain"})
+    assert nights.get(run.id).models == {"als": ModelOutcome("als", "succeeded")}

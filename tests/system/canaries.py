@@ -22,6 +22,8 @@ FLOWER_PASSWORD = "canary-flower:pass"
 SENTRY_KEY = "canarysentrykey"
 NEPTUNE_TOKEN = "canary-neptune-token"
 MLFLOW_PASSWORD = "canary-mlflow%2Fpass"
+WEBHOOK_PATH = "services/canary-webhook-path"
+WEBHOOK_KEY = "canary-webhook-key"
 
 SECRETS = (
     REDIS_PASSWORD,
@@ -33,6 +35,8 @@ SECRETS = (
     NEPTUNE_TOKEN,
     MLFLOW_PASSWORD,
     unquote(MLFLOW_PASSWORD),
+    WEBHOOK_PATH,
+    WEBHOOK_KEY,
 )
 
 
@@ -47,6 +51,7 @@ class CanarySystem(System):
 
     def __init__(self, folder: Path, redis: EmbeddedRedis, sentry: "Sentry") -> None:
         self.sentry = sentry
+        self.redis_address = f"127.0.0.1:{redis.port}"
         url = f"redis://:{quote(REDIS_PASSWORD, safe='')}@127.0.0.1:{redis.port}/0"
         super().__init__(
             folder,
@@ -62,13 +67,11 @@ class CanarySystem(System):
             sentry_dsn=f"http://{SENTRY_KEY}@127.0.0.1:{sentry.server_port}/1",
             slow_request_seconds=1e-9,
             profile_every=1,
+            webhook_urls=(f"http://127.0.0.1:9/{WEBHOOK_PATH}",),
+            webhook_secret=WEBHOOK_KEY,
             neptune_token=NEPTUNE_TOKEN,
-            mlflow_uri=f"http://canary:{MLFLOW_PASSWORD}@127.0.0.1:9/",
+            mlflow_uri=f"http://tracker:{MLFLOW_PASSWORD}@127.0.0.1:9/",
         )
-
-    @property
-    def token(self) -> str:
-        return TOKENS["admin"]
 
     def flower(self, path: str, method: str = "GET", *, password: str = FLOWER_PASSWORD) -> tuple[int, str]:
         """Status and body of a call of Flower."""

@@ -34,8 +34,7 @@ class System:
             redis_port=free_port(),
             lease_seconds=5,
             reconcile_seconds=1,
-            trackers=(),
-            **settings,
+            **{"trackers": (), **settings},
         )
         self.environ = process_environment() | self.settings.to_environment()
         self.output = folder / "up.log"
@@ -83,14 +82,21 @@ class System:
         assert done.returncode == code, done.stderr
         return json.loads((done.stdout if code == 0 else done.stderr).strip().splitlines()[-1])
 
+    @property
+    def admin_token(self) -> str:
+        """The one that was made up, where none is set."""
+        for token in self.settings.tokens_admin:
+            return token.get_secret_value()
+        credentials = json.loads((self.settings.data_dir / "credentials.json").read_text())
+        return str(credentials["admin"])
+
     def call(self, method: str, path: str, body: Any = None) -> tuple[Any, Any]:
         """An HTTP call with the admin token; its decoded answer and its headers."""
-        tokens = json.loads((self.settings.data_dir / "credentials.json").read_text())
         request = urllib.request.Request(
             f"http://127.0.0.1:{self.settings.api_port}{path}",
             method=method,
             data=None if body is None else json.dumps(body).encode(),
-            headers={"Authorization": f"Bearer {tokens['admin']}", "Content-Type": "application/json"},
+            headers={"Authorization": f"Bearer {self.admin_token}", "Content-Type": "application/json"},
         )
         with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 -- our own address
             text = answer.read()

@@ -93,7 +93,7 @@ def test_what_a_reader_fails_at_and_refuses_arrives_once_and_well_named(
         f"422 request_invalid on {LIST}: query.k: Input should be greater than or equal to 1": LIST,
         "404 route_not_found on GET none: there is nothing under /nowhere": "GET none",
         "DeliberateFault: a deliberate fault: TOPSHELF_FAULT_USERS is on": LIST,
-        f"StoreError: the record of job {damaged.id} is damaged: 'kind'": "GET /jobs/{job_id}",
+        f"StoreError: the record of job {damaged.id} is damaged: it has no kind": "GET /jobs/{job_id}",
     }
     assert titles(at_work) == dict.fromkeys(wanted, 1)
     for one in at_work:

@@ -102,6 +102,7 @@ COMMANDS = {
     "beat": "workers.app beat",
     "flower": "workers.app flower",
     "api": "-m api",
+    "exporter": "topshelf exporter",
     "worker": "workers.app worker",
     "redis": "redis-server",
 }

@@ -18,13 +18,16 @@ from store.jobs import Job
 from store.recents import Recents
 from tests.api.caller import calling
 from tests.api.conftest import READ
-from tests.workers.conftest import StartWorker, WorkerProcess, finished, succeeded, wait_until
+from tests.workers.conftest import WorkerProcess, finished, succeeded, wait_until
+from tests.workers.filling import fill, opened
 from topshelf.backups.making import make_backup
 from topshelf.backups.restoring import FENCE_LEAP
 from topshelf.settings import Settings, process_environment
 from workers.celery_app import create_app
 from workers.dispatch import Dispatcher
 from workers.runtime import Runtime
+from workers.tasks.pipeline import pipeline
+from workers.tasks.publish import publish
 from workers.tasks.reconcile import reconcile
 
 EVENTS = [Event(f"e{number}", number, 100 + number, "2026-02-01T00:00:00+00:00") for number in range(5)]
@@ -56,22 +59,12 @@ def lists(settings: Settings) -> dict[str, bytes]:
 
 
 @pytest.fixture
-def at_work(
-    settings: Settings,
-    runtime: Runtime,
-    dispatcher: Dispatcher,
-    dataset: Dataset,
-    start_worker: StartWorker,
-) -> Job:
+def at_work(settings: Settings, runtime: Runtime, dispatcher: Dispatcher, dataset: Dataset) -> Job:
     """Two live models, one of them rolled back and held; feedback, a hidden item; a job cut off by a kill."""
-    worker = start_worker()
-    for params in ({"factors": 4}, {"factors": 8}):
-        job, _ = runtime.jobs.create("pipeline", "als", params={"config": params})
-        dispatcher.start(job.id)
-        succeeded(runtime, job.id)
-    job, _ = runtime.jobs.create("pipeline", "popular")
-    dispatcher.start(job.id)
-    succeeded(runtime, job.id)
+    for model, rules in (("als", {}), ("als", {"block": [101]}), ("popular", {"block": [115]})):
+        job = opened(runtime, dispatcher, dataset, model, rules=rules)
+        fill(runtime, dispatcher, job)
+        publish(runtime, dispatcher, job.id)
     runtime.generations.rollback("als")
     runtime.events.append(EVENTS)
     recents = Recents(runtime.serving, runtime.keys, settings.recent_ttl_seconds)
@@ -80,9 +73,8 @@ def at_work(
     recents.put_profile("5000", {"categories": ["taste 1"]})
     ItemOverlay(runtime.serving, runtime.keys).hide("130")
     job, _ = runtime.jobs.create("train", "bpr", params={"config": {"iterations": 10_000, "factors": 512}})
-    dispatcher.start(job.id)
-    wait_until(lambda: runtime.jobs.get(job.id).state == "running", "the job under way")
-    worker.kill()
+    pipeline(runtime, dispatcher, job.id)
+    assert runtime.jobs.begin_stage(job.id, "train", lease_seconds=60)
     return runtime.jobs.get(job.id)
 
 
@@ -127,6 +119,8 @@ def test_a_restored_system_serves_the_same_lists_and_has_lost_nothing(
             assert [event for _, event in again.events.read_batch(100)] == EVENTS
             kept = {job.id: job for job in again.jobs.list() if job.id in history and job.over}
             assert kept == {job_id: job for job_id, job in history.items() if job.over}
+
+            again.durable.hset(again.keys.job(at_work.id), "lease_until", 0)
 
             def taken_up() -> bool:
                 reconcile(again, dispatcher)

@@ -9,7 +9,7 @@ from pydantic import SecretStr
 from interactions.dataset import Dataset
 from store.events import Event
 from store.night import NightlyRun
-from tests.workers.conftest import StartWorker, finished, succeeded, wait_until
+from tests.workers.conftest import StartWorker, finished, wait_until
 from tests.workers.receiver import receiving
 from topshelf.settings import Settings
 from workers.celery_app import create_app
@@ -59,7 +59,7 @@ def test_a_nightly_message_that_comes_twice_starts_its_run_once(
 
 
 def test_the_nightly_run_trains_on_the_events_that_came_in(
-    runtime: Runtime, dispatcher: Dispatcher, dataset: Dataset, start_worker: StartWorker
+    runtime: Runtime, dispatcher: Dispatcher, dataset: Dataset
 ) -> None:
     user, item = dataset.users.ids_of([0])[0], 10**6
     now = dt.datetime.now(dt.UTC).isoformat()
@@ -70,9 +70,8 @@ def test_the_nightly_run_trains_on_the_events_that_came_in(
     assert latest.manifest.n_interactions == dataset.manifest.n_interactions + 1
     assert latest.items.index_of(item) is not None
     assert runtime.events.length() == 0
-    start_worker()
-    jobs = succeeded(runtime, *(job.id for job in runtime.jobs.list(limit=100)))
-    assert {job.dataset for job in jobs} == {latest.version}
+    jobs = runtime.jobs.list(limit=100)
+    assert {job.params["dataset"] for job in jobs} == {latest.version}
 
 
 def test_without_a_dataset_the_models_jobs_do_not_begin(
@@ -108,6 +107,7 @@ def test_a_run_goes_from_events_to_lists_and_tells_how_it_went(
         runtime, app = Runtime(told), create_app(told)
         dispatcher = Dispatcher(app)
         start_worker("worker", settings=told)
+        runtime.events.append([Event("e1", 1, 10**6, "2026-11-01T00:00:00+00:00", 1.0)])
         nightly(runtime, dispatcher, "nightly")
         first = over(runtime, dispatcher, runtime.nights.list()[0].id)
         assert (first.state, first.stage, first.reason) == ("succeeded", "retire", "")
@@ -116,8 +116,11 @@ def test_a_run_goes_from_events_to_lists_and_tells_how_it_went(
             "als": ("succeeded", "publish", "1"),
         }
         assert first.models["als"].metrics
+        assert first.models["als"].gate.startswith("the candidate")
         assert first.models["als"].seconds
-        assert first.dataset == dataset.version
+        assert runtime.datasets.open(first.dataset).manifest.parent == dataset.version
+        jobs = [runtime.jobs.get(outcome.job) for outcome in first.models.values()]
+        assert {job.dataset for job in jobs} == {first.dataset}
 
         nightly(runtime, dispatcher, "strict")
         second = over(runtime, dispatcher, runtime.nights.list(schedule="strict")[0].id)

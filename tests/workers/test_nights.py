@@ -8,12 +8,15 @@ import pytest
 
 from interactions.dataset import Dataset
 from store.night import NightlyRun
+from tests.workers.conftest import wait_until
 from topshelf.errors import NightAtWork
 from topshelf.settings import Settings
 from workers.dispatch import Dispatcher
+from workers.night_outcomes import end_of
 from workers.nights import Clock, begin, begin_missed, due_by_hand, follow, run_id_of, start_models
 from workers.runtime import Runtime
 from workers.schedules import Schedule, schedules_of
+from workers.tasks.nightly import nightly_run
 
 BERLIN = ZoneInfo("Europe/Berlin")
 
@@ -167,15 +170,33 @@ def test_a_model_that_another_job_is_at_work_on_is_skipped(
     assert dispatcher.waiting("io") == 1
 
 
-def test_jobs_that_were_not_begun_are_begun_by_the_reconciler(
+def test_jobs_that_were_not_begun_when_a_worker_died_are_begun_by_another(
     runtime: Runtime, dispatcher: Dispatcher, schedule: Schedule, dataset: Dataset
 ) -> None:
     run = in_models(runtime, schedule, dataset)
     follow(runtime, dispatcher)
-    follow(runtime, dispatcher)
-    assert dispatcher.waiting("io") == 2
+    assert dispatcher.waiting("io") == 0
+
+    def sent_again() -> bool:
+        follow(runtime, dispatcher)
+        return dispatcher.waiting("io") == 1
+
+    wait_until(sent_again, "the run silent for a lease")
+    nightly_run(runtime, dispatcher, run.id)
+    nightly_run(runtime, dispatcher, run.id)
+    assert dispatcher.waiting("io") == 3
     assert {job.params["dataset"] for job in runtime.jobs.active()} == {dataset.version}
     assert {job.trace for job in runtime.jobs.active()} == {run.id}
+
+
+def test_a_run_whose_schedule_was_taken_out_publishes_nothing_by_other_rules(
+    runtime: Runtime, dispatcher: Dispatcher, schedule: Schedule, dataset: Dataset
+) -> None:
+    run = in_models(runtime, schedule.model_copy(update={"name": "weekly"}), dataset)
+    start_models(runtime, dispatcher, run)
+    outcomes = runtime.nights.get(run.id).models.values()
+    assert {(outcome.state, outcome.job) for outcome in outcomes} == {("skipped", "")}
+    assert "taken out" in end_of(runtime.nights.get(run.id))[1]
 
 
 def in_models(runtime: Runtime, schedule: Schedule, dataset: Dataset) -> NightlyRun:

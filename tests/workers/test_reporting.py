@@ -6,8 +6,11 @@ from typing import Any
 
 import pytest
 
+from interactions.dataset import Dataset
 from store.jobs import Job
 from tests.topshelf.reports.capturing import Capturing, reporting
+from tests.workers.conftest import wait_until
+from tests.workers.filling import opened
 from topshelf.errors import GateRefused, JobCancelled, StoreUnavailable, TrainingFailed
 from topshelf.reports import Reports
 from topshelf.reports.client import STOP_SECONDS
@@ -15,7 +18,7 @@ from topshelf.settings import Settings
 from workers.dispatch import Dispatcher
 from workers.observing import TaskCall, observed
 from workers.runtime import Runtime
-from workers.stage import Stage, end_job, run_stage
+from workers.stage import MAX_ATTEMPTS, Stage, end_job, run_stage
 from workers.tasks.precompute import precompute_chunk
 from workers.tasks.reconcile import reconcile
 
@@ -181,6 +184,29 @@ def test_work_given_up_after_five_attempts_is_told_by_the_reconciler(
     assert event["tags"]["task"] == "topshelf.reconcile"
     assert (event["tags"]["job"], event["tags"]["stage"]) == (job.id, "train")
     assert event["fingerprint"] == ["job", "job_failed", "als", "train"]
+
+
+def test_a_chunk_given_up_is_told_as_a_failure_of_its_job(
+    runtime: Runtime, dispatcher: Dispatcher, dataset: Dataset, transport: Capturing
+) -> None:
+    job = opened(runtime, dispatcher, dataset)
+
+    def claimed() -> bool:
+        claim = runtime.generations.chunks.claim("als", job.generation, 2, lease_seconds=0.01)
+        return claim == "granted"
+
+    def over() -> bool:
+        with observed(runtime, TaskCall("topshelf.reconcile", ())):
+            reconcile(runtime, dispatcher)
+        return runtime.jobs.get(job.id).over
+
+    for _ in range(MAX_ATTEMPTS):
+        wait_until(claimed, "the last lease over")
+    wait_until(over, "the job given up")
+    [event] = transport.events
+    assert transport.titles[0].startswith("JobFailed: chunk 2 was tried 5 times and never ended")
+    assert (event["tags"]["stage"], event["tags"]["generation"]) == ("precompute", job.generation)
+    assert event["tags"]["dataset"] == dataset.version
 
 
 def expire(runtime: Runtime, job: Job) -> None:

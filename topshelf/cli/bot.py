@@ -80,6 +80,10 @@ def bot(
     )
     tally = _run(Bot(target, stream, Plan(concurrency, rate, requests, seconds, timeout)), told).tally
     show_summary(tally, told)
+    if profile and tally.answered and not tally.profiled:
+        told.print(
+            "Nothing was profiled: is the token an admin's, and is the watch extra where the reader runs?"
+        )
     if as_json:
         print_json(tally.as_json())
     if not tally.fine:

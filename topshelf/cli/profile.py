@@ -1,5 +1,7 @@
 """Commands that say where time goes: at a start, in a request, in a task."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 from urllib.parse import unquote
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from topshelf.profiling.startup import Startup
 
 PANEL = "Services"
+KEPT = 20
 PARTS_SHOWN = 8
 BAR_WIDTH = 30
 
@@ -56,8 +59,8 @@ def startup(
     from topshelf.profiling.startup import profile_startup
 
     settings = Settings.from_environment()
-    folder = out or settings.data_dir / "profiles" / "startup"
-    found = profile_startup(target, settings, folder, cold=cold)
+    with _folder(out, settings, "startup") as folder:
+        found = profile_startup(target, settings, folder, cold=cold)
     if as_json:
         print_json(_startup_json(found))
         return
@@ -85,8 +88,8 @@ def request(
 
     settings, base, token = reader_at(url, token)
     verb = "POST" if data is not None and method == "GET" else method.upper()
-    folder = out or settings.data_dir / "profiles" / "requests"
-    found = ask_profiled(base, token, verb, path, data, folder)
+    with _folder(out, settings, "requests") as folder:
+        found = ask_profiled(base, token, verb, path, data, folder)
     if as_json:
         print_json({**found.summary, "files": [str(file) for file in found.files]})
         return
@@ -121,6 +124,17 @@ def jobs(
         _name([Path(one["page"]) for one in found])
     else:
         console.print("no profiles of jobs; take some with: topshelf train MODEL --profile")
+
+
+@contextmanager
+def _folder(out: Path | None, settings: Settings, kind: str) -> Iterator[Path]:
+    """Where a block writes a profile; our own folder keeps the newest, one that was named is left alone."""
+    from topshelf.profiling.files import keep_newest
+
+    folder = out or settings.data_dir / "profiles" / kind
+    yield folder
+    if out is None:
+        keep_newest(folder, KEPT)
 
 
 def _show(found: "Startup") -> None:

@@ -17,14 +17,13 @@ from store.embedded import free_port
 from topshelf.errors import ServiceError
 from topshelf.local.credentials import with_credentials
 from topshelf.local.process import Process
-from topshelf.profiling.files import check_installed, keep_newest, write_profile
+from topshelf.profiling.files import check_installed, write_profile
 from topshelf.profiling.phases import INTERPRETER, READER, WORKER, Phase, phases_of
 from topshelf.profiling.targets import QUEUE, READY_PATH
 from topshelf.settings import Settings, process_environment
 
 Target = Literal["api", "worker"]
 
-KEPT = 20
 START_SECONDS = 120.0
 POLL_SECONDS = 0.005
 HOST = "127.0.0.1"
@@ -141,7 +140,6 @@ def _read(target: Target, made: Path, folder: Path) -> Startup:
     phases = phases_of(session.frame_records, plan, start["listening_after_seconds"])
     name = f"{target}-{datetime.now(UTC):%Y%m%dT%H%M%S}"
     files = write_profile(session, folder, name)
-    keep_newest(folder, KEPT)
     return Startup(
         target,
         [Phase(INTERPRETER, start["interpreter_seconds"]), *phases],

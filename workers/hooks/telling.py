@@ -17,6 +17,7 @@ from topshelf.errors import HookError, JobNotFound
 from workers.dispatch import Dispatcher
 from workers.hooks.configured import hooks_of
 from workers.hooks.hook import RunHook
+from workers.outcome import Outcome
 from workers.runtime import Runtime
 
 log = logging.getLogger(__name__)
@@ -74,22 +75,30 @@ def settle(runtime: Runtime) -> bool:
     return is_due
 
 
-def tell_hooks(runtime: Runtime, dispatch: Dispatcher) -> None:  # noqa: ARG001 -- every task takes both
+def tell_hooks(runtime: Runtime, dispatch: Dispatcher) -> Outcome:  # noqa: ARG001 -- every task takes both
     """Tell every hook what it was not told, one process at a time; the rest is told at the next turn."""
     owner = f"{os.getpid()}-{secrets.token_hex(4)}"
     if not runtime.nights.take_turn(owner, TURN_LEASE_SECONDS):
-        return
+        return Outcome("another worker tells them")
     until = time.monotonic() + TURN_SECONDS
+    told = tried = 0
     try:
-        for run in runtime.nights.open():
-            for hook in hooks_of(runtime):
-                for due in _untold(runtime, hook, run):
-                    if time.monotonic() > until:
-                        return
-                    if due.notice.next_epoch <= time.time():
-                        _tell(runtime, due)
+        for due in _all_untold(runtime):
+            if time.monotonic() > until:
+                break
+            if due.notice.next_epoch <= time.time():
+                tried += 1
+                told += _tell(runtime, due)
     finally:
         runtime.nights.end_turn(owner)
+    return Outcome(f"{told} of {tried} notices delivered")
+
+
+def _all_untold(runtime: Runtime) -> Iterator[Due]:
+    hooks = hooks_of(runtime)
+    for run in runtime.nights.open():
+        for hook in hooks:
+            yield from _untold(runtime, hook, run)
 
 
 def _untold(runtime: Runtime, hook: RunHook, run: NightlyRun) -> Iterator[Due]:
@@ -100,7 +109,8 @@ def _untold(runtime: Runtime, hook: RunHook, run: NightlyRun) -> Iterator[Due]:
             yield due
 
 
-def _tell(runtime: Runtime, due: Due) -> None:
+def _tell(runtime: Runtime, due: Due) -> bool:
+    """Whether a notice was delivered."""
     attempts = due.notice.attempts + 1
     pause_seconds = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2 ** (attempts - 1))
     later = Notice(attempts=attempts, next_epoch=time.time() + pause_seconds)
@@ -115,8 +125,9 @@ def _tell(runtime: Runtime, due: Due) -> None:
         rest = "nobody tells it any more" if given_up else f"it is told again in {pause_seconds:.0f} s"
         what = f"{due.occurrence.name} of nightly run {due.run.id}"
         log.warning("%s was not told %s: %s; %s", due.hook.name, what, error, rest)
-        return
+        return False
     runtime.nights.note(due.run.id, due.key, Notice(done=True, attempts=attempts))
+    return True
 
 
 def _call(runtime: Runtime, due: Due) -> None:

@@ -15,6 +15,7 @@ from workers.dispatch import Dispatcher
 from workers.hooks.telling import settle
 from workers.night_outcomes import end_of
 from workers.nights import begin, start_models, trigger_of, with_outcomes
+from workers.outcome import Outcome
 from workers.retirement import retire_files
 from workers.runtime import Runtime
 from workers.schedules import DEFAULT_SCHEDULE, schedules_of
@@ -24,40 +25,39 @@ from workers.tasks.drain import drain_events, refresh_dataset
 log = logging.getLogger(__name__)
 
 
-def nightly(runtime: Runtime, dispatch: Dispatcher, schedule: str = DEFAULT_SCHEDULE) -> None:
+def nightly(runtime: Runtime, dispatch: Dispatcher, schedule: str = DEFAULT_SCHEDULE) -> Outcome:
     """Begin the run of a schedule that was due last; a message that comes twice begins nothing again."""
     found = schedules_of(runtime.settings).by_name.get(schedule)
     if found is None or not found.cron:
         log.warning("no schedule %s is due; beat sent what was taken out of the settings", schedule)
-        return
+        return Outcome(f"there is no schedule {schedule} any more")
     now = now_in(found.timezone)
     due = last_due(found.cron, now)
     if due is None:
         log.warning("the cron of schedule %s, %r, was never due", schedule, found.cron)
-        return
+        return Outcome(f"schedule {schedule} was never due")
     trigger = trigger_of(due, now)
     if trigger == "catch_up" and not found.catch_up:
-        log.info("the run of schedule %s due at %s was missed, and is not caught up", schedule, due)
-        return
+        return Outcome(f"the run of schedule {schedule} due at {due} was missed, and is not caught up")
     run, created = begin(runtime, found, due, trigger)
     if not created:
-        log.info("nightly run %s was begun before", run.id)
-        return
+        return Outcome(f"nightly run {run.id} was begun before")
     if settle(runtime):
         dispatch.tell_hooks()
-    nightly_run(runtime, dispatch, run.id)
+    return nightly_run(runtime, dispatch, run.id)
 
 
-def nightly_run(runtime: Runtime, dispatch: Dispatcher, run_id: str) -> None:
+def nightly_run(runtime: Runtime, dispatch: Dispatcher, run_id: str) -> Outcome:
     """Go on with a nightly run at its present stage, until its models' jobs are under way or it is over."""
-    while (run := runtime.nights.get(run_id)).stage in WORK and not run.over:
+    while not (run := runtime.nights.get(run_id)).over:
         if not runtime.nights.claim(run_id, run.stage, runtime.settings.lease_seconds):
-            log.info("nightly run %s: somebody is at %s", run_id, run.stage)
-            return
+            return Outcome(f"nightly run {run_id}: somebody is at {run.stage}")
         log.info("nightly run %s: %s begins", run_id, run.stage)
         try:
             with _kept(runtime, run_id):
                 WORK[run.stage](runtime, dispatch, run)
+            if run.stage == "models":
+                return Outcome(f"nightly run {run_id}: jobs of {', '.join(run.models)} begun")
         except StoreUnavailable:
             log.warning("nightly run %s: %s lost its server and will be sent again", run_id, run.stage)
             raise
@@ -67,6 +67,8 @@ def nightly_run(runtime: Runtime, dispatch: Dispatcher, run_id: str) -> None:
         except Exception as error:
             runtime.nights.finish(run_id, "failed", f"{run.stage}: {error or type(error).__name__}")
             raise
+    reason = f": {run.reason}" if run.reason else ""
+    return Outcome(f"nightly run {run_id} {run.state}{reason}", failed=run.state == "failed")
 
 
 def _drain(runtime: Runtime, dispatch: Dispatcher, run: NightlyRun) -> None:
@@ -74,11 +76,10 @@ def _drain(runtime: Runtime, dispatch: Dispatcher, run: NightlyRun) -> None:
     _go_on(runtime, run)
 
 
-def _dataset(runtime: Runtime, dispatch: Dispatcher, run: NightlyRun) -> None:
+def _dataset(runtime: Runtime, dispatch: Dispatcher, run: NightlyRun) -> None:  # noqa: ARG001
     dataset = refresh_dataset(runtime).version
     runtime.nights.update(run.id, dataset=dataset)
     _go_on(runtime, run)
-    start_models(runtime, dispatch, runtime.nights.get(run.id))
 
 
 def _retire(runtime: Runtime, dispatch: Dispatcher, run: NightlyRun) -> None:  # noqa: ARG001 -- as all work
@@ -121,5 +122,5 @@ def _kept(runtime: Runtime, run_id: str) -> AbstractContextManager[None]:
 
 
 Work = Callable[[Runtime, Dispatcher, NightlyRun], None]
-WORK: dict[str, Work] = {"drain": _drain, "dataset": _dataset, "retire": _retire}
-"""What each stage does; ``models`` is the work of the models' own jobs."""
+WORK: dict[str, Work] = {"drain": _drain, "dataset": _dataset, "models": start_models, "retire": _retire}
+"""What each stage does; ``models`` begins jobs, and is over when the reconciler finds that they are."""

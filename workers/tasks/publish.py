@@ -56,6 +56,7 @@ def _publish(stage: Stage, dispatch: Dispatcher) -> bool:
         runtime.generations.publish(job.model, generation.id, generation.fence, **shares)
     published = runtime.generations.get(job.model, generation.id)
     stage.said = f"generation {published.pointer} is live{_described(published)}"
+    gate = (job.result or {}).get("gate")
     runtime.jobs.update(
         job.id,
         progress=1.0,
@@ -66,7 +67,8 @@ def _publish(stage: Stage, dispatch: Dispatcher) -> bool:
             "replaces": published.replaces,
             "overlap": published.overlap,
             "changed": published.changed,
-        },
+        }
+        | ({"gate": gate} if gate else {}),
     )
     return True
 

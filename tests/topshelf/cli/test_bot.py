@@ -70,6 +70,15 @@ def test_people_get_a_table_and_a_histogram(reader: str, topshelf: Topshelf) -> 
     assert "█" in outcome.out
 
 
+def test_the_profiler_is_armed_by_an_admin_alone(reader: str, topshelf: Topshelf) -> None:
+    polling = ("bot", "--users", "1-50", "-n", "40", "--profile", "2", "--json", "--url", reader, "--token")
+    armed, unarmed = topshelf(*polling, "admin-token"), topshelf(*polling, "read-token")
+    assert 0 < armed.answer["profiled"] <= 20
+    assert (unarmed.answer["answered"], unarmed.answer["profiled"]) == (40, 0)
+    assert "is the token an admin's" in unarmed.err
+    assert "is the token an admin's" not in armed.err
+
+
 def test_where_nothing_is_answered_well_the_exit_code_says_so(reader: str, topshelf: Topshelf) -> None:
     unknown = topshelf("bot", "--users", "1-5", "-m", "alz", "-n", "10", *ON, reader, "--json")
     assert (unknown.exit_code, unknown.answer["statuses"]) == (1, {"404": 10})

@@ -12,7 +12,9 @@ from tests.api.shop import Shop
 from tests.api.test_server import serving
 from tests.topshelf.cli.outcome import Topshelf
 from tests.topshelf.profiling.test_files import stand_in
+from topshelf.cli.profile import KEPT
 from topshelf.profiling import startup
+from topshelf.profiling.files import profiles_in
 from topshelf.profiling.phases import Phase
 from topshelf.profiling.startup import Startup
 from topshelf.settings import Settings
@@ -112,6 +114,19 @@ def test_the_profiles_of_jobs_are_listed_the_newest_job_first(topshelf: Topshelf
     one = topshelf("profile", "jobs", "a-job").out
     assert "a-job" in one
     assert "nightly" not in one
+
+
+def test_our_own_folder_keeps_the_newest_and_one_that_was_named_is_left_alone(
+    reader: str, topshelf: Topshelf, tmp_path: Path
+) -> None:
+    ours, named = tmp_path / "data" / "profiles" / "requests", tmp_path / "site"
+    for folder in (ours, named):
+        for age in range(KEPT + 5):
+            stand_in(folder, f"page-{age:02}", age)
+    for out in ((), ("--out", named)):
+        assert topshelf("profile", "request", "/health", *ON, reader, *out).exit_code == 0
+    assert len(profiles_in(ours)) == KEPT
+    assert len(profiles_in(named)) == KEPT + 5 + 1
 
 
 def test_the_phases_of_a_start_are_a_table_with_the_share_of_each(

@@ -8,7 +8,7 @@ from sentry_sdk.transport import Transport
 
 from topshelf.settings import Settings
 
-DSN = "http://key@127.0.0.1:9/1"
+DSN = "http://4b1cbc63e9a34cbe8f4d6c3f1a7f0f7a@127.0.0.1:9/1"
 
 
 class Capturing(Transport):
