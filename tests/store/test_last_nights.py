@@ -2,20 +2,37 @@ import redis
 
 from store.keys import Keys
 from store.last_nights import last_nights
+from store.nights import Nights
 
 
-def record(client: redis.Redis, keys: Keys, run_id: str, schedule: str, state: str, created: str) -> None:
-    client.zadd(keys.nights, {run_id: client.zcard(keys.nights)})
-    client.hset(keys.night(run_id), mapping={"schedule": schedule, "state": state, "created": created})
+def begin(nights: Nights, run_id: str, schedule: str) -> None:
+    nights.create(
+        run_id,
+        schedule=schedule,
+        date="2026-01-01",
+        due="2026-01-01T03:00:00+00:00",
+        cron="0 3 * * *",
+        timezone="UTC",
+        trigger="clock",
+        models=("als",),
+    )
 
 
 def test_the_newest_run_of_each_schedule_counts(client: redis.Redis, keys: Keys) -> None:
-    client.hset(keys.schedules_since, mapping={"nightly": "5", "weekly": "7.5"})
-    record(client, keys, "nightly-1", "nightly", "failed", "1970-01-01T00:00:10+00:00")
-    record(client, keys, "nightly-2", "nightly", "running", "1970-01-01T00:00:20+00:00")
-    record(client, keys, "old-1", "taken out", "failed", "1970-01-01T00:00:30+00:00")
-    found = {night.schedule: (night.state, night.since) for night in last_nights(client, keys)}
-    assert found == {"nightly": ("running", 20.0), "weekly": ("", 7.5)}
+    nights = Nights(client, keys, 30)
+    for schedule, since in (("nightly", 5.0), ("weekly", 7.5)):
+        nights.looked_after_since(schedule, since)
+    begin(nights, "nightly-1", "nightly")
+    begin(nights, "nightly-2", "nightly")
+    begin(nights, "old-1", "taken out")
+    nights.finish("nightly-1", "failed")
+    found = {night.schedule: night for night in last_nights(client, keys)}
+    assert found.keys() == {"nightly", "weekly"}
+    assert found["nightly"].state == "queued"
+    assert found["nightly"].since > 7.5
+    assert (found["weekly"].state, found["weekly"].since) == ("", 7.5)
+    nights.finish("nightly-2", "succeeded")
+    assert [night.state for night in last_nights(client, keys)] == ["succeeded", ""]
 
 
 def test_without_schedules_there_are_no_nights(client: redis.Redis, keys: Keys) -> None:

@@ -137,12 +137,20 @@ def work(system: Monitored) -> None:
 
 
 def _record_a_night(runtime: Runtime) -> None:
-    client, keys, now = runtime.durable, runtime.keys, datetime.now(UTC)
-    client.hset(keys.schedules_since, "nightly", str(now.timestamp()))
-    client.zadd(keys.nights, {"nightly-1": now.timestamp()})
-    client.hset(
-        keys.night("nightly-1"),
-        mapping={"schedule": "nightly", "state": "running", "created": now.isoformat()},
+    """A run that is over, so that nobody goes on with it."""
+    now = datetime.now(UTC)
+    runtime.nights.looked_after_since("nightly", now.timestamp())
+    runtime.nights.create(
+        "nightly-of-the-test",
+        schedule="nightly",
+        date=now.date().isoformat(),
+        due=now.isoformat(),
+        cron="0 3 * * *",
+        timezone="UTC",
+        trigger="clock",
+        models=("popular",),
+        state="skipped",
+        reason="it is a test",
     )
 
 
