@@ -29,7 +29,7 @@ def services() -> dict[str, Service]:
 
 def is_ours(service: Service) -> bool:
     """Whether it runs a command of this project."""
-    command = service.get("command", [""])
+    command: list[str] = service.get("command", [""])
     return command[0] == "topshelf" or command == ["python", "-m", "api"]
 
 

@@ -127,14 +127,20 @@ class Containerless:
     def check_health(self) -> subprocess.CompletedProcess[str]:
         """Run the health check once."""
         kind, *words = self._service["healthcheck"]["test"]
-        argv = self._argv(words) if kind == "CMD" else ["sh", "-c", self.local(words[0])]
+        return self.run(words if kind == "CMD" else ["sh", "-c", words[0]])
+
+    def run(
+        self, command: list[str], environ: Mapping[str, str] | None = None, *, timeout_seconds: float = 150
+    ) -> subprocess.CompletedProcess[str]:
+        """Run another command in the surroundings of the service, with more variables."""
+        more = {name: self.local(value) for name, value in (environ or {}).items()}
         return subprocess.run(
-            argv,
-            env=self._environ,
+            self._argv(command),
+            env=self._environ | more,
             cwd=self._scratch,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=timeout_seconds,
             check=False,
         )
 

@@ -19,15 +19,16 @@ RATINGS = "user_id,item_id,timestamp\n" + "".join(
 @pytest.mark.tools
 @pytest.mark.timeout(900)
 def test_the_cron_jobs_command_runs_the_night_while_beat_starts_none(
-    launch: Launch, composed_redis: dict[str, Containerless], tmp_path: Path
+    launch: Launch, composed_redis: dict[str, Containerless]
 ) -> None:
     addresses = {
         f"redis-{role}:6379": f"127.0.0.1:{server.ports[6379]}" for role, server in composed_redis.items()
     }
     worker = launch("worker", addresses)
     worker.wait_until_healthy()
-    (tmp_path / "ratings.csv").write_text(RATINGS)
-    ingest = ["topshelf", "ingest", str(tmp_path / "ratings.csv"), "--user", "user_id", "--item", "item_id"]
+    ratings = "/data/ratings.csv"
+    Path(worker.local(ratings)).write_text(RATINGS)
+    ingest = ["topshelf", "ingest", ratings, "--user", "user_id", "--item", "item_id"]
     ingested = worker.run([*ingest, "--timestamp", "timestamp"], timeout_seconds=150)
     assert ingested.returncode == 0, ingested.stderr
     pod = environment("nightly") | {"TOPSHELF_NIGHTLY_CRON": "", "TOPSHELF_MODELS": "popular"}
