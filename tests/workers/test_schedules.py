@@ -20,7 +20,7 @@ def faults_of(tmp_path: Path, text: str) -> list[str]:
     file.write_text(text)
     with pytest.raises(SettingsError) as refused:
         schedules_of(settings_with(file))
-    return [line.strip().removeprefix("schedule.toml: ") for line in str(refused.value).splitlines()[1:]]
+    return [line.strip().removeprefix("schedule.toml: ") for line in str(refused.value).splitlines()]
 
 
 def test_without_a_file_the_settings_make_one_schedule() -> None:
