@@ -40,6 +40,8 @@ def with_changes(system: CanarySystem, **changes: str) -> dict[str, str]:
         "data_dir": str(system.folder / "other"),
         "api_port": str(free_port()),
         "flower_port": str(free_port()),
+        "exporter_port": str(free_port()),
+        "metrics_port": str(free_port()),
     }
     return system.environ | {f"TOPSHELF_{name.upper()}": text for name, text in (apart | changes).items()}
 
