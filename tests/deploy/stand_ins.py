@@ -54,13 +54,18 @@ class NameServer(threading.Thread):
         return HEADER.pack(identity, 0x8580, 1, len(found), 0, 0) + question + records
 
 
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, *_: object) -> None:
+        """A caller that hangs up, as HAProxy does after a health check, is no error."""
+
+
 class NamedServer:
     """An HTTP server that answers everything with its name, and ``/health/ready`` as told."""
 
     def __init__(self, name: str, address: str, port: int) -> None:
         self.name = name
         self.ready = True
-        self._server = ThreadingHTTPServer((address, port), self._handler())
+        self._server = _Server((address, port), self._handler())
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
 
     def close(self) -> None:
