@@ -12,7 +12,6 @@ from collections import deque
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -20,7 +19,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.auth import Scope as TokenScope
 from api.auth import Tokens
 from api.route_names import route_of
-from topshelf.errors import ProfileNotFound, ProfilingNotInstalled, SettingsError
+from topshelf.errors import ProfileNotFound, SettingsError
+from topshelf.profiling.files import INSTALL, check_installed, is_installed
 from topshelf.settings import Settings
 
 if TYPE_CHECKING:
@@ -53,15 +53,7 @@ def check_profiling(settings: Settings) -> None:
         SettingsError: requests are to be profiled and pyinstrument is not installed.
     """
     if settings.profile_every and not is_installed():
-        raise SettingsError(
-            "TOPSHELF_PROFILE_EVERY is set and pyinstrument is not installed; install the reader with the "
-            "watch extra: pip install 'topshelf[watch]'"
-        )
-
-
-def is_installed() -> bool:
-    """Whether there is a profiler."""
-    return find_spec("pyinstrument") is not None
+        raise SettingsError(f"TOPSHELF_PROFILE_EVERY is set and {INSTALL}")
 
 
 @dataclass(frozen=True)
@@ -98,7 +90,7 @@ class Profiles:
         Raises:
             ProfilingNotInstalled: there is no profiler.
         """
-        self._check_installed()
+        check_installed()
         return list(reversed(self._kept))
 
     def get(self, profile_id: str) -> Profile:
@@ -108,19 +100,13 @@ class Profiles:
             ProfileNotFound: none kept has this id.
             ProfilingNotInstalled: there is no profiler.
         """
-        self._check_installed()
+        check_installed()
         for profile in self._kept:
             if profile.id == profile_id:
                 return profile
         raise ProfileNotFound(
             f"no profile {profile_id[:64]!r} is kept here; each process of the reader keeps its last {KEPT}"
         )
-
-    def _check_installed(self) -> None:
-        if not self.installed:
-            raise ProfilingNotInstalled(
-                "this reader cannot profile; install it with the watch extra: pip install 'topshelf[watch]'"
-            )
 
 
 class ProfiledRequests:

@@ -145,7 +145,7 @@ def test_one_is_profiled_at_a_time_until_it_takes_too_long() -> None:
 def test_sampling_without_a_profiler_is_an_error_that_says_what_to_install(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("api.profiling.find_spec", lambda name: None)
+    monkeypatch.setattr("topshelf.profiling.files.find_spec", lambda name: None)
     create_app(settings)
     for start in (create_app, run):
         with pytest.raises(SettingsError, match=r"topshelf\[watch\]"):

@@ -65,7 +65,7 @@ def test_an_unknown_form_is_refused(profile_id: str, admin: Caller) -> None:
 def test_without_a_profiler_nothing_is_profiled_and_profiles_are_said_to_be_missing(
     monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest, path: str
 ) -> None:
-    monkeypatch.setattr("api.profiling.find_spec", lambda name: None)
+    monkeypatch.setattr("topshelf.profiling.files.find_spec", lambda name: None)
     admin: Caller = request.getfixturevalue("admin")
     answer = admin.as_(ARMED).get(path)
     assert answer.status_code == 503
