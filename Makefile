@@ -18,7 +18,7 @@ demo: $(VENV)/demo.done ## install, then run the whole system on MovieLens-100K 
 	$(BIN)/topshelf demo $(DEMO_ARGS)
 
 test: $(VENV)/test.done $(VENV)/bugsink.done ## run the whole suite against a real Redis that it starts itself
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile $(PYTEST_ARGS)
 
 test-kills: $(VENV)/test.done ## kill -9 of workers at 20 random moments and of Redis; ten minutes
 	$(BIN)/python -m pytest -m kills $(PYTEST_ARGS)
