@@ -148,6 +148,11 @@ class Jobs:
         return bool(self._run("begin_stage", job_id, [stage, lease_seconds, _now()]))
 
     @store_errors()
+    def decline_stage(self, job_id: str, stage: str) -> bool:
+        """Leave a stage that was begun to others, once its lease runs out; the attempt does not count."""
+        return bool(self._run("decline_stage", job_id, [stage]))
+
+    @store_errors()
     def heartbeat(self, job_id: str, lease_seconds: float) -> bool:
         """Keep the present stage for ``lease_seconds`` from now; False when there is no lease to keep."""
         return bool(self._run("renew_job", job_id, [lease_seconds]))

@@ -65,9 +65,10 @@ def retire_files(runtime: Runtime, *, unused_after_seconds: float | None = None)
     for manifest in artifacts:
         if manifest.id not in needed.artifacts and _is_removed(runtime.artifacts.remove, manifest.id):
             retired.artifacts.append(manifest.id)
+    line = _line_of_newest(versions)
     for version in reversed(versions):
         if version.version not in needed.datasets and _is_removed(runtime.datasets.remove, version.version):
-            _retire_segments(runtime, version, versions)
+            _retire_segments(runtime, version.version, line)
             retired.datasets.append(version.version)
     _retire_indexes(runtime, {manifest.model for manifest in artifacts})
     if retired.datasets or retired.artifacts:
@@ -124,10 +125,21 @@ def _is_removed(remove: Callable[[str], None], name: str) -> bool:
     return True
 
 
-def _retire_segments(runtime: Runtime, version: DatasetManifest, versions: list[DatasetManifest]) -> None:
-    """Remove the segments of a version that is gone, where one extended from it has its events."""
-    segments = _merged(runtime) / version.version
-    if segments.is_dir() and any(later.parent == version.version for later in versions):
+def _line_of_newest(versions: list[DatasetManifest]) -> set[str]:
+    """Of versions, newest first, those the newest was extended from, step by step: it has their events."""
+    parents = {version.version: version.parent for version in versions}
+    line: set[str] = set()
+    parent = versions[0].parent if versions else None
+    while parent is not None and parent not in line:
+        line.add(parent)
+        parent = parents.get(parent)
+    return line
+
+
+def _retire_segments(runtime: Runtime, version: str, line: set[str]) -> None:
+    """Remove the segments of a version that is gone, where the newest has its events."""
+    segments = _merged(runtime) / version
+    if version in line and segments.is_dir():
         shutil.rmtree(segments, ignore_errors=True)
 
 

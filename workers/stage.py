@@ -74,7 +74,7 @@ def run_stage(
 
     ``work`` returns whether the stage is over; where it is not (chunks are under way) the job waits in it.
     A server that cannot be reached, a delta that has yet to stop, or a generation of a later version leaves
-    the stage to the reconciler; every other error ends the job.
+    the stage to the reconciler, the latter two without an attempt counted; every other error ends the job.
     """
     if not runtime.jobs.begin_stage(job_id, name, runtime.settings.lease_seconds):
         log.info("job %s: %s is done, or somebody is at it", job_id, name)
@@ -93,6 +93,7 @@ def run_stage(
         raise
     except (JobDelayed, LaterVersion) as delayed:
         log.info("job %s: %s will be sent again: %s", job_id, name, delayed)
+        runtime.jobs.decline_stage(job_id, name)
         return Outcome(f"{job.model}: {name} will be sent again: {delayed}")
     except TopshelfError as error:
         log.warning("job %s: %s failed: %s", job_id, name, error)

@@ -121,6 +121,23 @@ def test_a_stage_whose_lease_ran_out_is_begun_again(jobs: Jobs, job: Job) -> Non
     assert jobs.get(job.id).attempts == 2
 
 
+def test_a_stage_that_is_declined_counts_no_attempt_and_keeps_its_lease(jobs: Jobs, job: Job) -> None:
+    jobs.begin_stage(job.id, "train", 60)
+    assert jobs.decline_stage(job.id, "train")
+    assert not jobs.decline_stage(job.id, "train")
+    found = jobs.get(job.id)
+    assert (found.state, found.attempts) == ("running", 0)
+    assert found.lease_until > time.time() + 50
+
+
+def test_a_stage_that_is_past_cannot_be_declined(jobs: Jobs, job: Job) -> None:
+    jobs.begin_stage(job.id, "train", 60)
+    jobs.advance(job.id, "train", "evaluate")
+    jobs.begin_stage(job.id, "evaluate", 60)
+    assert not jobs.decline_stage(job.id, "train")
+    assert jobs.get(job.id).attempts == 1
+
+
 def test_a_heartbeat_keeps_others_out(jobs: Jobs, job: Job) -> None:
     jobs.begin_stage(job.id, "train", 0.02)
     assert jobs.heartbeat(job.id, 60)

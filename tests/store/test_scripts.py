@@ -35,6 +35,7 @@ TOUCHED = {
     "claim_chunk": CHUNK,
     "create_generation": (KEYS.generation("als", "7"), KEYS.generations("als")),
     "create_job": JOB,
+    "decline_stage": JOB,
     "fail_generation": (KEYS.generation("als", "7"),),
     "finish_chunk": CHUNK,
     "finish_job": JOB,

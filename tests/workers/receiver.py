@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, BinaryIO
 
 from store.embedded import free_port
 
@@ -27,12 +27,13 @@ class Taken:
 
 @dataclass
 class Receiver:
-    """What came to an address, which answers with ``status``."""
+    """What came to an address, which answers with ``status``, or what ``write_answer`` writes."""
 
     port: int
     status: int = 204
     taken: list[Taken] = field(default_factory=list)
     before_answer: Callable[[], object] = lambda: None
+    write_answer: Callable[[BinaryIO], object] | None = None
 
     @property
     def url(self) -> str:
@@ -53,6 +54,9 @@ def receiving(port: int | None = None) -> Iterator[Receiver]:
             body = self.rfile.read(int(self.headers["content-length"]))
             receiver.before_answer()
             receiver.taken.append(Taken(self.path, dict(self.headers.items()), body))
+            if receiver.write_answer is not None:
+                receiver.write_answer(self.wfile)
+                return
             self.send_response(receiver.status)
             self.send_header("content-length", "0")
             self.send_header("location", "http://127.0.0.1:1/elsewhere")

@@ -191,6 +191,19 @@ def test_segments_of_a_version_that_nothing_came_of_stay(
     assert (runtime.settings.data_dir / "events" / "merged" / lonely.version).is_dir()
 
 
+def test_segments_stay_where_all_that_has_their_events_goes_at_once(
+    runtime: Runtime, shop: Shop, dataset: Dataset
+) -> None:
+    """The version extended from them goes, too: a file ingested since has their events no more."""
+    extended = [shop.grow(), shop.grow()]
+    rows = dataset.rows().head(100).drop("event_id")
+    anew = runtime.datasets.create(rows, user_id_type="int64", item_id_type="int64")
+    shop.retire()
+    assert shop.datasets() == {anew.version}
+    merged = runtime.settings.data_dir / "events" / "merged"
+    assert {folder.name for folder in merged.iterdir()} == {version.version for version in extended}
+
+
 def test_a_dataset_that_cannot_be_read_keeps_everything(
     runtime: Runtime, shop: Shop, dataset: Dataset, caplog: pytest.LogCaptureFixture
 ) -> None:

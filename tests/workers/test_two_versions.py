@@ -18,6 +18,7 @@ from topshelf.settings import Settings
 from workers.celery_app import TopshelfCelery
 from workers.dispatch import Dispatcher
 from workers.runtime import Runtime
+from workers.stage import MAX_ATTEMPTS
 from workers.tasks.drain import drain_events
 from workers.tasks.pipeline import pipeline
 from workers.tasks.publish import publish
@@ -85,7 +86,11 @@ def test_a_job_does_not_fail_where_a_worker_cannot_publish_what_a_later_version_
     generation = runtime.generations.get(filling.model, filling.generation)
     fill(runtime, dispatcher, filling, *range(generation.n_chunks))
     client.hset(keys.generation(filling.model, generation.id), "format", FORMAT + 1)
-    publish(runtime, dispatcher, filling.id)
+    for _ in range(MAX_ATTEMPTS):
+        client.hset(keys.job(filling.id), "lease_until", 0)
+        assert "will be sent again" in publish(runtime, dispatcher, filling.id).sentence
+    client.hset(keys.job(filling.id), mapping={"lease_until": 0, "updated_epoch": 0})
+    reconcile(runtime, dispatcher)
     job = runtime.jobs.get(filling.id)
     assert (job.state, job.stage, job.error) == ("running", "publish", None)
     assert runtime.generations.pointer(filling.model) is None

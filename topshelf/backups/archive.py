@@ -16,6 +16,8 @@ from topshelf.errors import CorruptBackup, LaterVersion
 FORMAT = 1
 """Raised by a change that an older version could not restore."""
 MANIFEST = "manifest.json"
+KEYS_MEMBER = "redis.jsonl"
+"""Redis's keys, the first member."""
 COPIED_BYTES = 1 << 20
 
 
@@ -90,6 +92,16 @@ def writing(path: Path) -> Iterator[ArchiveWriter]:
         partial.rename(path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def is_backup(path: Path) -> bool:
+    """Whether a file is a backup, whole or not, by its beginning."""
+    try:
+        with tarfile.open(path, mode="r:") as tar:
+            first = tar.next()
+    except (tarfile.TarError, EOFError, FileNotFoundError):
+        return False
+    return first is not None and first.name == KEYS_MEMBER
 
 
 def check(path: Path) -> BackupManifest:

@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-LEFT_OUT = frozenset({"redis", "logs", "profiles", "flower", "credentials.json", "system.lock"})
-"""Redis comes key by key; tokens and passwords do not belong in a backup."""
+from topshelf.backups.archive import is_backup
+
+LEFT_OUT = frozenset({"redis", "logs", "profiles", "flower", "backups", "credentials.json", "system.lock"})
+"""Redis comes key by key; tokens and passwords do not belong in a backup, nor do earlier backups."""
 REPLACED = "replaced-"
 """Where a restore puts aside what was there."""
 PASSING_SUFFIXES = (".partial", ".lock", "-wal", "-shm", "-journal")
@@ -26,13 +28,13 @@ def files_of(data_dir: Path) -> Iterator[Path]:
         if top in LEFT_OUT or top.startswith((".", REPLACED)):
             continue
         if (data_dir / top).is_file():
-            yield from _wanted(Path(top))
+            yield from _wanted(data_dir, Path(top))
             continue
         for place in ("pending", "merged") if top == "events" else (".",):
             for folder, names, files in os.walk(data_dir / top / place):
                 names[:] = sorted(name for name in names if not name.startswith("."))
                 for name in sorted(files):
-                    yield from _wanted((Path(folder) / name).relative_to(data_dir))
+                    yield from _wanted(data_dir, (Path(folder) / name).relative_to(data_dir))
 
 
 def whole_folder(file: Path) -> str | None:
@@ -46,6 +48,7 @@ def copy_database(source: Path, target: Path) -> None:
         opened.backup(copy)
 
 
-def _wanted(file: Path) -> Iterator[Path]:
-    if not file.name.startswith(".") and not file.name.endswith(PASSING_SUFFIXES):
+def _wanted(data_dir: Path, file: Path) -> Iterator[Path]:
+    is_passing = file.name.startswith(".") or file.name.endswith(PASSING_SUFFIXES)
+    if not is_passing and not is_backup(data_dir / file):
         yield file

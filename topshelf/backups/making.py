@@ -8,13 +8,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from store.dumping import DumpedKey, dump_keys
-from topshelf.backups.archive import FORMAT, ArchiveWriter, BackupManifest, LiveModel, writing
+from topshelf.backups.archive import FORMAT, KEYS_MEMBER, ArchiveWriter, BackupManifest, LiveModel, writing
 from topshelf.backups.files import copy_database, files_of, whole_folder
 from topshelf.errors import DataError
 from workers.code_version import code_version
 from workers.runtime import Runtime
 
-KEYS_MEMBER = "redis.jsonl"
 FILES_FOLDER = "files"
 
 Progress = Callable[[float, str], None]

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from store.dumping import DumpedKey, holds_keys, remove_keys, restore_keys
-from topshelf.backups.archive import BackupManifest, check, extract
+from topshelf.backups.archive import KEYS_MEMBER, BackupManifest, check, extract
 from topshelf.backups.files import REPLACED, files_of
-from topshelf.backups.making import FILES_FOLDER, KEYS_MEMBER
+from topshelf.backups.making import FILES_FOLDER
 from topshelf.errors import CorruptBackup, SystemNotEmpty
 from workers.admission import RESTOCK
 from workers.dispatch import Dispatcher

@@ -8,7 +8,8 @@ noticed.
 import hmac
 import logging
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -48,6 +49,15 @@ class Place:
     contexts: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
 
 
+@contextmanager
+def _logged() -> Iterator[None]:
+    """Have what goes wrong logged and go no further: no report is worth what it reports on."""
+    try:
+        yield
+    except Exception:
+        logger.exception("an error could not be reported")
+
+
 class Reports:
     """Reports of one process; without a DSN it does nothing, and sentry-sdk is not imported.
 
@@ -71,6 +81,7 @@ class Reports:
         self._refusals = Rate(1, settings.sentry_refused_seconds)
         self.reports_refusals = self._client is not None and settings.sentry_refused_seconds > 0
 
+    @_logged()
     def failed(
         self,
         error: BaseException,
@@ -91,6 +102,7 @@ class Reports:
             self._failures, kind, lambda client: _failure(client, error, user, level, group), place, user
         )
 
+    @_logged()
     def refused(self, status: int, key: str, message: str, place: Place, *, user: str = "") -> None:
         """Report a request that was answered with an error anybody may expect.
 
@@ -104,12 +116,14 @@ class Reports:
         if self.reports_refusals:
             self._send(self._refusals, group, event_of, place, user)
 
+    @_logged()
     def slow(self, place: Place, seconds: float, *, user: str = "") -> None:
         """Report a slow request, one a minute of each route."""
         title = f"slow request: {place.name}"
         event = _message(title, (title,)) | {"extra": {"milliseconds": round(seconds * 1000, 1)}}
         self._send(self._slow, title, lambda _: (event, None), place, user)
 
+    @_logged()
     def say(
         self, title: str, place: Place, *, group: Sequence[str], once: str, level: Level = "error"
     ) -> None:
@@ -117,6 +131,7 @@ class Reports:
         event = _message(title, group) | {"level": level, "event_id": uuid.uuid5(EVENTS, once).hex}
         self._send(self._failures, tuple(group), lambda _: (event, None), place, "")
 
+    @_logged()
     def check_in(
         self, monitor: Monitor, run: str, status: CheckInStatus, seconds: float | None = None
     ) -> None:
@@ -132,6 +147,7 @@ class Reports:
             self._left_over(group, number)
         self._client.close(timeout=STOP_SECONDS)
 
+    @_logged()
     def _left_over(self, group: Any, number: int) -> None:
         if group == OTHER:
             event = _message("requests of many more kinds were refused", (OTHER,))
@@ -161,11 +177,8 @@ class Reports:
         self._capture(event, hint)
 
     def _capture(self, event: Event, hint: Any) -> None:
-        try:
-            if self._client is not None:
-                self._client.capture_event(event, hint)  # type: ignore[arg-type]  # their TypedDict
-        except Exception:
-            logger.exception("an error could not be reported")
+        if self._client is not None:
+            self._client.capture_event(event, hint)  # type: ignore[arg-type]  # their TypedDict
 
     def _origin(self, client: "sentry_sdk.Client") -> Event:
         """What Sentry's client adds to events, and not to check-ins."""

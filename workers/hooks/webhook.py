@@ -1,5 +1,6 @@
 """Nightly runs told to web addresses: a POST of JSON, signed as standardwebhooks.com has it."""
 
+import asyncio
 import base64
 import hashlib
 import hmac
@@ -61,14 +62,25 @@ class WebHook(RunHook):
             "user-agent": "topshelf",
             **signed_headers(notice_id, body, self._settings.webhook_secret.get_secret_value()),
         }
-        timeout = self._settings.webhook_timeout_seconds
         try:
-            answer = httpx.post(self._url, content=body, headers=headers, timeout=timeout)
+            status = asyncio.run(self._status_of(body, headers))
+        except TimeoutError:
+            within = f"{self._settings.webhook_timeout_seconds:g} s"
+            raise NoticeUndelivered(f"the receiver did not answer within {within}") from None
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             said = self._settings.without_secrets(str(error)) or type(error).__name__
             raise NoticeUndelivered(f"the receiver cannot be reached: {said}") from None
-        if not answer.is_success:
-            raise NoticeUndelivered(f"the receiver answered with status {answer.status_code}")
+        if not httpx.codes.is_success(status):
+            raise NoticeUndelivered(f"the receiver answered with status {status}")
+
+    async def _status_of(self, body: bytes, headers: dict[str, str]) -> int:
+        """The status of the answer, whose body is left unread; httpx alone limits each read, not all."""
+        async with (
+            asyncio.timeout(self._settings.webhook_timeout_seconds),
+            httpx.AsyncClient(timeout=None) as client,  # noqa: S113 -- the limit is that of the whole
+            client.stream("POST", self._url, content=body, headers=headers) as answer,
+        ):
+            return answer.status_code
 
 
 def webhooks(runtime: Runtime) -> Iterable[WebHook]:

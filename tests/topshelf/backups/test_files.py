@@ -4,6 +4,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+from topshelf.backups.archive import KEYS_MEMBER, writing
 from topshelf.backups.files import copy_database, files_of, whole_folder
 
 
@@ -28,9 +29,23 @@ def test_secrets_logs_redis_and_what_is_half_written_stay_out(tmp_path: Path) ->
         "credentials.json", "system.lock", "redis/appendonly.aof", "logs/api.log", "profiles/a.html",
         "datasets/.building-1/matrix.npz", "artifacts/.writing-1/m", ".restoring-1/x", "replaced-1/x",
         "runs/one.jsonl", "runs/one.partial", "runs/mlflow.lock", "mlflow.db-wal",
-        "events/pending/refresh.lock",
+        "events/pending/refresh.lock", "backups/2026-11-27.tar", "backups/README",
     )  # fmt: skip
     assert [str(file) for file in files_of(tmp_path)] == ["runs/one.jsonl"]
+
+
+def test_earlier_backups_stay_out_wherever_they_lie_other_archives_do_not(tmp_path: Path) -> None:
+    put(tmp_path, "ratings.csv", "empty")
+    (tmp_path / "empty").write_bytes(b"")
+    for name, member in (
+        ("old", KEYS_MEMBER),
+        ("kept/older.tar", KEYS_MEMBER),
+        ("ratings.tar", "ratings.csv"),
+    ):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        with writing(tmp_path / name) as archive:
+            archive.add(member, tmp_path / "ratings.csv")
+    assert [str(file) for file in files_of(tmp_path)] == ["empty", "ratings.csv", "ratings.tar"]
 
 
 def test_no_folder_has_no_files(tmp_path: Path) -> None:

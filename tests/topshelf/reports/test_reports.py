@@ -81,6 +81,23 @@ def test_the_hash_of_a_user_is_the_same_each_time_and_cannot_be_found_by_trying_
     assert len({first, other, elsewhere, sha256(b"1").hexdigest()[:16]}) == 4
 
 
+class Odd(Exception):
+    """An error that Sentry's client cannot look at."""
+
+    @property
+    def errno(self) -> int:
+        raise RuntimeError("no number")
+
+
+def test_an_error_that_cannot_be_put_into_words_keeps_nobody_from_going_on(
+    reports: Reports, transport: Capturing, caplog: pytest.LogCaptureFixture
+) -> None:
+    reports.failed(Odd("odd"), PLACE)
+    reports.failed(ValueError("plain"), PLACE)
+    assert transport.titles == ["ValueError: plain"]
+    assert "an error could not be reported" in caplog.text
+
+
 def test_a_user_is_left_out_of_what_an_error_says(reports: Reports, transport: Capturing) -> None:
     reports.failed(raised(KeyError(4711)), PLACE, user="4711")
     reports.refused(404, "user_not_found", "'abc' is not a user id", PLACE, user="abc")

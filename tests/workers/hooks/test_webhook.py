@@ -5,9 +5,12 @@ import hashlib
 import hmac
 import logging
 import threading
+from contextlib import suppress
 from dataclasses import replace
+from typing import BinaryIO
 
 import pytest
+from annotated_types import Le
 from pydantic import SecretStr
 
 from store.job import Job
@@ -15,6 +18,7 @@ from store.night import ModelOutcome, NightlyRun
 from tests.workers.receiver import receiving
 from topshelf.errors import NoticeUndelivered, SettingsError
 from topshelf.settings import Settings
+from workers.hooks.telling import TURN_LEASE_SECONDS, TURN_SECONDS
 from workers.hooks.webhook import WebHook, webhooks
 from workers.runtime import Runtime
 
@@ -113,12 +117,46 @@ def test_one_that_does_not_answer_in_time_is_not_delivered(settings: Settings, r
     with receiving() as receiver:
         receiver.before_answer = answer.wait
         try:
-            with pytest.raises(NoticeUndelivered, match="cannot be reached"):
+            with pytest.raises(NoticeUndelivered, match=r"did not answer within 0\.2 s"):
                 WebHook(receiver.url, settings.model_copy(update={"webhook_timeout_seconds": 0.2})).succeeded(
                     run
                 )
         finally:
             answer.set()
+
+
+def test_one_that_keeps_talking_without_an_answer_is_let_go(settings: Settings, run: NightlyRun) -> None:
+    gone = threading.Event()
+
+    def drip(answer: BinaryIO) -> None:
+        with suppress(OSError):
+            answer.write(b"HTTP/1.1 204 No Content\r\nx: ")
+            for _ in range(100):
+                answer.write(b"x")
+                gone.wait(0.02)
+            answer.write(b"\r\n\r\n")
+
+    with receiving() as receiver:
+        receiver.write_answer = drip
+        with pytest.raises(NoticeUndelivered, match=r"did not answer within 0\.2 s"):
+            WebHook(receiver.url, settings.model_copy(update={"webhook_timeout_seconds": 0.2})).succeeded(run)
+        gone.set()
+
+
+def test_what_follows_the_status_of_an_answer_is_not_read(settings: Settings, run: NightlyRun) -> None:
+    with receiving() as receiver:
+        receiver.write_answer = lambda answer: answer.write(
+            b"HTTP/1.1 200 OK\r\ncontent-length: 1000000000\r\n\r\ncut short"
+        )
+        WebHook(receiver.url, settings).succeeded(run)
+    assert receiver.events == ["succeeded"]
+
+
+def test_a_notice_is_over_before_another_worker_takes_the_turn() -> None:
+    [longest] = (
+        rule.le for rule in Settings.model_fields["webhook_timeout_seconds"].metadata if isinstance(rule, Le)
+    )
+    assert TURN_SECONDS + longest < TURN_LEASE_SECONDS
 
 
 def test_each_address_is_noted_under_a_name_of_its_own(settings: Settings) -> None:
