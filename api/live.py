@@ -35,8 +35,6 @@ class Live:
         self.snapshot = Snapshot()
         self.started = False
         """Whether everything that is live was loaded once."""
-        self.lost: frozenset[str] = frozenset()
-        """Models served from memory because the serving Redis no longer knows them: it came back empty."""
         self._shelves = shelves
         self._loader = loader
         self._items = items
@@ -76,6 +74,11 @@ class Live:
         """Whether what is live is still being followed; a reader that does not should be restarted."""
         return self._following is not None and not self._following.done()
 
+    @property
+    def lost(self) -> frozenset[str]:
+        """Models served from memory because the serving Redis no longer knows them: it came back empty."""
+        return frozenset(name for name, model in self.snapshot.models.items() if model.stock.lost)
+
     async def refresh(self) -> None:
         """Bring everything up to date now.
 
@@ -114,18 +117,20 @@ class Live:
         poll = await self._shelves.poll()
         self._circuit.close()
         await self._shelves.load_marks()
-        self._note_lost(frozenset(self.snapshot.models.keys() - poll.pointers.keys()))
+        self._note_lost(poll.pointers)
         # What was hidden stays so while the server knows nothing of it.
         if poll.items_version != self.snapshot.overlay.version and (poll.items_version or not self.lost):
             await self.refresh_items()
         if not self.started or self._wanted(poll.pointers):
             self._load_beside()
 
-    def _note_lost(self, lost: frozenset[str]) -> None:
-        if lost and lost != self.lost:
-            names = ", ".join(sorted(lost))
+    def _note_lost(self, pointers: Mapping[str, Pointer]) -> None:
+        before, models = self.lost, _marked(self.snapshot.models, pointers)
+        if any(model is not self.snapshot.models[name] for name, model in models.items()):
+            self.snapshot = replace(self.snapshot, models=models)
+        if self.lost - before:
+            names = ", ".join(sorted(self.lost))
             logger.warning("the serving Redis has lost %s; lists come from memory until it is stocked", names)
-        self.lost = lost
 
     def _load_beside(self) -> None:
         """Load in a task of its own: a large catalogue must not hold up hidden items."""
@@ -161,7 +166,7 @@ class Live:
                 model = await self._model(name, pointer)
                 if model:
                     models[name] = model
-            self.snapshot = replace(self.snapshot, models=MappingProxyType(models))
+            self.snapshot = replace(self.snapshot, models=_marked(models, pointers))
             self._models_loaded.set()
             self.snapshot = replace(self.snapshot, neighbours=await self._neighbours(models))
             self._loader.forget(models.values())
@@ -191,3 +196,14 @@ class Live:
         except TopshelfError as error:
             logger.warning("the neighbour index cannot be served: %s", error)
             return self.snapshot.neighbours
+
+
+def _marked(models: Mapping[str, LiveModel], pointers: Mapping[str, Pointer]) -> Mapping[str, LiveModel]:
+    """The models, those lost marked as such: they are until what the server says is live has been loaded."""
+
+    def marked(name: str, model: LiveModel) -> LiveModel:
+        pointer = pointers.get(name)
+        stock = model.stock.as_lost(pointer is None or (model.stock.lost and pointer != model.pointer))
+        return model if stock is model.stock else replace(model, stock=stock)
+
+    return MappingProxyType({name: marked(name, model) for name, model in models.items()})

@@ -55,7 +55,7 @@ class Metrics:
         self._lists_of = cache(self._lists.labels)
         self._stale = Counter(
             "topshelf_stale_lists_total",
-            "Lists handed out while Redis was away",
+            "Lists handed out while Redis was away or had lost the model",
             ["model"],
             registry=self._registry,
         )

@@ -40,7 +40,7 @@ USERS_IN_A_ROW = 25
 
 @dataclass(frozen=True)
 class Answer:
-    """One list; ``stale`` when it was made without Redis."""
+    """One list; ``stale`` when it was made without Redis, or of what Redis has lost."""
 
     served: Served
     stale: bool = False
@@ -108,12 +108,12 @@ class Reader:
         return self.answer(model, row, wish, stale=stale)
 
     async def row(self, model: LiveModel, user_key: bytes) -> tuple[UserRow, bool]:
-        """What the store has about a user; and whether that is stale, out of memory while Redis is away."""
+        """What the store has about a user; and whether that is stale: out of memory, for want of Redis."""
         held = model.stock.held_row(user_key)
         if held is not None:
             return UserRow(held), False
         try:
-            return await model.stock.read(user_key), False
+            return await model.stock.read(user_key), model.stock.lost
         except StoreUnavailable:
             self.circuit.open()
             return UserRow(model.stock.remembered_row(user_key)), True
@@ -143,7 +143,7 @@ class Reader:
     async def recommend_many(self, model: LiveModel, users: Sequence[ItemId], wish: Wish) -> list[Answer]:
         """The lists of many users, their rows in one round trip."""
         keys = [str(user).encode() for user in users]
-        stale = False
+        stale = model.stock.lost
         try:
             rows = await model.stock.read_many(keys)
         except StoreUnavailable:

@@ -108,6 +108,9 @@ class GenerationRows:
             whole = {user: self._whole(row, rest.get(user)) for user, row in rows.items()}
             bucket = Bucket(cast("dict[bytes, bytes]", whole))
         else:
-            bucket = Bucket(await heads)
-        self._cache.put(name, bucket)
+            rows = await heads
+            bucket = Bucket(rows)
+        # An empty one may be of a server that lost its data; kept, it would stay empty.
+        if rows:
+            self._cache.put(name, bucket)
         return bucket

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from store.generation_rows import Answer, GenerationRows
 from store.keys import Keys
@@ -25,6 +25,9 @@ class UserRow(NamedTuple):
 class Stock:
     """A base generation's rows and, over them, those of its delta; connection and marks are shared by all."""
 
+    lost: ClassVar[bool] = False
+    """Whether the server no longer knows the generation."""
+
     def __init__(
         self,
         base: GenerationRows,
@@ -38,6 +41,13 @@ class Stock:
         self._keys = keys
         self._connection = connection
         self._marks = marks
+
+    def as_lost(self, lost: bool) -> "Stock":
+        """The same rows while the server has lost them, and once it has them back."""
+        if lost is self.lost:
+            return self
+        kind = LostStock if lost else Stock
+        return kind(self._base, self._delta, self._keys, self._connection, self._marks)
 
     def held_row(self, user_key: bytes) -> bytes | None:
         """The row of a user who has no more than that, out of memory.
@@ -121,3 +131,23 @@ class Stock:
 
     def _send(self, *command: bytes | int) -> Answer:
         return self._connection.send(packed(*command))
+
+
+class LostStock(Stock):
+    """What is left of a stock that a server which came back empty knows nothing of: the rows in memory.
+
+    Nothing is said at once, so that every answer comes by way of :meth:`read`, and is told to be stale.
+    """
+
+    lost: ClassVar[bool] = True
+
+    def held_row(self, user_key: bytes) -> bytes | None:  # noqa: ARG002 -- Stock's signature
+        """None for everybody."""
+        return None
+
+    def read_row(self, user_key: bytes) -> Answer | None:  # noqa: ARG002 -- Stock's signature
+        """None for everybody."""
+        return None
+
+    async def _row(self, user_key: bytes) -> bytes | None:
+        return self.remembered_row(user_key)

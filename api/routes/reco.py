@@ -34,7 +34,10 @@ HEADERS = {
         "description": "seconds since its base was published: a delta makes no list look younger",
         "schema": {"type": "integer"},
     },
-    "X-Reco-Stale": {"description": "true when Redis was away", "schema": {"type": "string"}},
+    "X-Reco-Stale": {
+        "description": "true when Redis was away or had lost the model",
+        "schema": {"type": "string"},
+    },
 }
 
 

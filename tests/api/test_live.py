@@ -23,6 +23,8 @@ from tests.api.shop import MOST_POPULAR, USERS, Shop, item, list_of
 from topshelf.settings import Settings
 
 DEADLINE_SECONDS = 20.0
+NEVER_ASKED = 9
+"""Somebody of another bucket than 7."""
 
 
 def wait_until(true: Callable[[], bool]) -> float:
@@ -79,6 +81,69 @@ class TestFollowing:
         stocked.publish_all()
         wait_until(lambda: api.get("/health/ready").status_code == 200)
         assert api.get("/reco/als/7").json()["items"] == list_of(7)[:10]
+
+    def test_lists_of_what_redis_lost_are_those_remembered_and_stale_until_it_is_published_again(
+        self, stocked: Shop, api: Caller
+    ) -> None:
+        for _ in range(2):  # the second time its bucket is kept
+            assert "X-Reco-Stale" not in api.get("/reco/als/7").headers
+        stocked.client.flushdb()
+        api.app_refresh()
+        remembered = ("cache", list_of(7)[:10])
+        popular = ("popular", [item(index) for index in MOST_POPULAR[:10]])
+        for user, expected in ((7, remembered), (NEVER_ASKED, popular)):
+            for way in ("", "?exclude="):  # the hot route, and the long one
+                answer = api.get(f"/reco/als/{user}{way}")
+                assert (answer.headers["X-Reco-Source"], answer.json()["items"]) == expected
+                assert answer.headers["X-Reco-Stale"] == "true"
+        many = api.post("/reco/als", json={"user_ids": [7]})
+        assert many.json()["results"][0]["items"] == list_of(7)[:10]
+        assert many.headers["X-Reco-Stale"] == "true"
+        assert api.get("/reco/popular/7").headers["X-Reco-Stale"] == "true"
+        assert 'topshelf_stale_lists_total{model="als"} 5.0' in api.get("/metrics").text
+
+        stocked.generations.next_fence("als", above=7)
+        stocked.publish_all()
+        api.app_refresh()
+        for user in (7, NEVER_ASKED):
+            answer = api.get(f"/reco/als/{user}")
+            assert answer.headers["X-Reco-Source"] == "cache"
+            assert answer.json()["items"] == list_of(user)[:10]
+            assert "X-Reco-Stale" not in answer.headers
+        assert 'topshelf_stale_lists_total{model="als"} 5.0' in api.get("/metrics").text
+
+    def test_what_was_lost_stays_so_until_what_is_live_again_is_loaded(
+        self, stocked: Shop, api: Caller
+    ) -> None:
+        stocked.client.flushdb()
+        api.app_refresh()
+        stocked.generations.next_fence("als", above=7)
+        stocked.publish_lists(dataset="lost")  # its catalogue is not there
+        stocked.write_catalog("d2")
+        stocked.publish_lists("bpr", dataset="d2")
+        wait_until(lambda: api.get("/reco/bpr/7").status_code == 200)
+        assert generation_of(api) == "1"
+        assert api.get("/reco/als/7").headers["X-Reco-Stale"] == "true"
+        assert "X-Reco-Stale" not in api.get("/reco/bpr/7").headers
+
+    def test_what_users_do_is_known_though_their_lists_are_lost(self, stocked: Shop, api: Caller) -> None:
+        for _ in range(2):
+            api.get("/reco/als/7")
+        stocked.client.flushdb()
+        stocked.touch(7, "107")
+        api.app_refresh()
+        answer = api.get("/reco/als/7")
+        assert answer.json()["items"] == list_of(7)[1:11]
+        assert answer.headers["X-Reco-Stale"] == "true"
+
+    def test_a_redis_that_has_everything_again_is_read_as_before(self, stocked: Shop, api: Caller) -> None:
+        live = stocked.keys.live("als")
+        pointer = stocked.client.get(live)
+        stocked.client.delete(live)
+        wait_until(lambda: "X-Reco-Stale" in api.get("/reco/als/7").headers)
+        stocked.client.set(live, pointer)
+        wait_until(lambda: "X-Reco-Stale" not in api.get("/reco/als/7").headers)
+        assert api.get("/reco/als/8").headers["X-Reco-Source"] == "cache"
 
     def test_a_delta_gives_its_users_newer_lists_and_is_dropped_by_a_rollback(
         self, stocked: Shop, api: Caller

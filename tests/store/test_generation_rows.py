@@ -3,6 +3,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+import redis
 
 from store.bucket_cache import BucketCache
 from store.generation import Generation
@@ -45,6 +46,26 @@ def test_a_row_is_read_once_then_with_its_bucket_then_held(ask: Ask, stocking: S
         assert rows.held(b"user 1") == ROW
 
     ask(stocking.live(), question)
+
+
+def test_a_bucket_that_is_gone_is_not_taken_for_an_empty_one(
+    ask: Ask, client: redis.Redis, stocking: Stocking
+) -> None:
+    generation = stocking.live()
+    name = stocking.keys.bucket_pattern(generation.model, generation.id)
+    buckets = {name % number for number in range(generation.n_buckets)}
+    kept = {bucket: client.dump(bucket) for bucket in buckets}
+
+    async def question(rows: GenerationRows) -> None:
+        client.delete(*buckets)
+        for _ in range(3):
+            assert await rows.read(b"user 1") is None
+            assert rows.held(b"user 1") is None
+        for bucket, dump in kept.items():
+            client.restore(bucket, 0, dump)
+        assert await rows.read(b"user 1") == ROW
+
+    ask(generation, question)
 
 
 def test_a_generation_without_user_rows_needs_no_reading(ask: Ask, stocking: Stocking) -> None:

@@ -38,7 +38,7 @@ class Query:
         tree = self.parsed
         if isinstance(tree, promql_parser.Call):
             return "" if tree.func.name == "absent" else self.expr
-        comparison = isinstance(tree, promql_parser.BinaryExpr) and str(tree.op) in {">", "<", "=="}
+        comparison = isinstance(tree, promql_parser.BinaryExpr) and str(tree.op) in {">", "<", "==", "unless"}
         return str(tree.lhs.prettify()) if comparison else self.expr
 
 
