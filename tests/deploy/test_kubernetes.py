@@ -25,6 +25,7 @@ from tests.deploy.kubernetes import (
 from topshelf.settings import PREFIX, Settings
 
 OLDEST, NEWEST = "1.29", "1.37"
+AN_HOUR = 3600
 KUSTOMIZATIONS = ("base", "example")
 PODS = pods()
 EVERY_POD = pytest.mark.parametrize("name", sorted(PODS))
@@ -119,7 +120,19 @@ def test_a_pod_is_bounded_and_watched(name: str) -> None:
     assert {"cpu", "memory"} <= resources["requests"].keys()
     assert "memory" in resources["limits"]
     if name != "nightly":
-        assert {"startupProbe", "livenessProbe"} <= container(name).keys()
+        assert "startupProbe" in container(name)
+    if name not in {"nightly", "beat"}:
+        assert "livenessProbe" in container(name)
+
+
+@EVERY_POD_OF_OURS
+def test_an_outage_of_redis_ends_no_pod(name: str) -> None:
+    alive = container(name).get("livenessProbe", {})
+    answering = {"/health/live", "/metrics", "/healthcheck"}
+    assert not alive or alive["httpGet"]["path"] in answering
+    starting = container(name).get("startupProbe", {})
+    asks_redis = "exec" in starting or starting.get("httpGet", {}).get("path") == "/health/ready"
+    assert not asks_redis or starting["periodSeconds"] * starting["failureThreshold"] >= AN_HOUR
 
 
 @EVERY_POD
