@@ -178,6 +178,7 @@ def test_what_is_wrong_is_pending_or_firing(system: Monitored, prometheus: Prome
     [
         ("check", "rules", "alerts.yml"),
         ("check", "config", "prometheus.yml"),
+        ("check", "config", "kubernetes.yml"),
         ("test", "rules", "alerts_test.yml"),
     ],
 )
