@@ -25,6 +25,8 @@ from tests.deploy.kubernetes import (
 from topshelf.settings import PREFIX, Settings
 
 OLDEST, NEWEST = "1.29", "1.37"
+AN_HOUR = 3600
+PROMETHEUS = ROOT / "deploy/prometheus"
 KUSTOMIZATIONS = ("base", "example")
 PODS = pods()
 EVERY_POD = pytest.mark.parametrize("name", sorted(PODS))
@@ -119,7 +121,19 @@ def test_a_pod_is_bounded_and_watched(name: str) -> None:
     assert {"cpu", "memory"} <= resources["requests"].keys()
     assert "memory" in resources["limits"]
     if name != "nightly":
-        assert {"startupProbe", "livenessProbe"} <= container(name).keys()
+        assert "startupProbe" in container(name)
+    if name not in {"nightly", "beat"}:
+        assert "livenessProbe" in container(name)
+
+
+@EVERY_POD_OF_OURS
+def test_an_outage_of_redis_ends_no_pod(name: str) -> None:
+    alive = container(name).get("livenessProbe", {})
+    answering = {"/health/live", "/metrics", "/healthcheck"}
+    assert not alive or alive["httpGet"]["path"] in answering
+    starting = container(name).get("startupProbe", {})
+    asks_redis = "exec" in starting or starting.get("httpGet", {}).get("path") == "/health/ready"
+    assert not asks_redis or starting["periodSeconds"] * starting["failureThreshold"] >= AN_HOUR
 
 
 @EVERY_POD
@@ -237,3 +251,40 @@ def test_a_policy_of_the_network_speaks_of_pods_that_are_there() -> None:
         for rule in policy["spec"]["ingress"]:
             assert {port["port"] for port in rule["ports"]} <= ports | numbers
     assert all("app.kubernetes.io/part-of" in pod["metadata"]["labels"] for pod in PODS.values())
+
+
+def test_prometheus_scrapes_each_pod_that_has_figures_under_the_job_that_the_alerts_name() -> None:
+    scraped = {
+        (job["job_name"], name, port["containerPort"])
+        for job in yaml.safe_load((PROMETHEUS / "kubernetes.yml").read_text())["scrape_configs"]
+        for name in PODS
+        for port in container(name).get("ports", ())
+        if all(is_kept(rule, name, port["name"]) for rule in job["relabel_configs"])
+    }
+    assert scraped == {
+        ("api", "reader", 8000),
+        ("api", "control", 8000),
+        ("worker", "worker", 9541),
+        ("worker", "worker-gpu", 9541),
+        ("exporter", "exporter", 9540),
+    }
+    asked = re.findall(r'up\{job="(\w+)"\}', (PROMETHEUS / "alerts.yml").read_text())
+    assert {*asked} == {job for job, _, _ in scraped}
+
+
+def is_kept(rule: Manifest, name: str, port: str) -> bool:
+    """Whether Prometheus goes on with a port of a pod after a rule."""
+    if rule.get("action") != "keep":
+        return True
+    found = {
+        "__meta_kubernetes_pod_label_app_kubernetes_io_part_of": label(name, "part-of"),
+        "__meta_kubernetes_pod_label_app_kubernetes_io_component": label(name, "component"),
+        "__meta_kubernetes_pod_container_port_name": port,
+        "__meta_kubernetes_pod_phase": "Running",
+    }
+    text = ";".join(found[source] for source in rule["source_labels"])
+    return re.fullmatch(rule["regex"], text) is not None
+
+
+def label(name: str, key: str) -> str:
+    return str(PODS[name]["metadata"]["labels"][f"app.kubernetes.io/{key}"])

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from deploy import probe
 from store.embedded import free_port
 from store.keys import Keys
+from topshelf.local.services import answers
 from topshelf.settings import Settings, process_environment
 
 ROOT = Path(__file__).parents[2]
@@ -48,3 +50,31 @@ def test_a_probe_says_who_does_not_answer(settings: Settings) -> None:
         check=False,
     )
     assert (probed.returncode, probed.stderr) == (1, "api does not answer\n")
+
+
+def test_a_worker_answers_for_its_life_without_a_redis(settings: Settings, tmp_path: Path) -> None:
+    port, gone = free_port(), f"redis://127.0.0.1:{free_port()}/0"
+    environ = settings.to_environment() | {
+        "TOPSHELF_SERVING_URL": gone,
+        "TOPSHELF_DURABLE_URL": gone,
+        "TOPSHELF_CACHE_DIR": str(tmp_path / "cache"),
+        "TOPSHELF_METRICS_PORT": str(port),
+        "TOPSHELF_TRACKERS": "",
+    }
+    with (tmp_path / "log").open("wb") as log:
+        worker = subprocess.Popen(
+            [sys.executable, "-m", "topshelf", "worker"],
+            env=process_environment() | environ,
+            stdout=log,
+            stderr=log,
+        )
+    try:
+        deadline = time.monotonic() + 60
+        while not answers(f"http://127.0.0.1:{port}/metrics"):
+            assert worker.poll() is None, (tmp_path / "log").read_text()
+            assert time.monotonic() < deadline, (tmp_path / "log").read_text()
+            time.sleep(0.1)
+        assert worker.poll() is None
+    finally:
+        worker.terminate()
+        worker.wait(60)

@@ -188,6 +188,25 @@ def test_promtool_is_content(arguments: tuple[str, ...]) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.skipif(not shutil.which("promtool"), reason="no promtool on PATH")
+def test_promtool_is_content_with_the_rest_of_the_configuration_for_kubernetes(tmp_path: Path) -> None:
+    """Debian's promtool is built without Kubernetes and knows only what does not speak of it."""
+    config = yaml.safe_load((CONFIG.parent / "kubernetes.yml").read_text())
+    for job in config["scrape_configs"]:
+        assert job.pop("kubernetes_sd_configs") == [{"role": "pod"}]
+    (tmp_path / "rest.yml").write_text(
+        yaml.safe_dump(config | {"rule_files": [str(CONFIG.parent / "alerts.yml")]})
+    )
+    done = subprocess.run(
+        ["promtool", "check", "config", tmp_path / "rest.yml"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_every_line_of_every_log_is_an_object(system: Monitored) -> None:
     for service in ("api", "worker", "beat", "exporter"):
         lines = [json.loads(line) for line in system.log_lines(service)]
