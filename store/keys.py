@@ -147,9 +147,9 @@ class Keys:
         return f"{self.prefix}nights:open"
 
     @property
-    def schedules_since(self) -> str:
-        """Hash: schedule -> epoch seconds at which it was first looked after."""
-        return f"{self.prefix}schedules:since"
+    def schedules(self) -> str:
+        """Hash: schedule -> what is noted of it."""
+        return f"{self.prefix}schedules"
 
     @property
     def notices_lock(self) -> str:

@@ -21,6 +21,7 @@ from store.night import (
     Trigger,
     encoded,
 )
+from store.schedule_notes import ScheduleNotes
 from topshelf.errors import NightNotFound, StoreError
 
 __all__ = ["END_STATES", "STAGES", "ModelOutcome", "NightlyRun", "Nights", "Notice"]
@@ -50,6 +51,7 @@ class Nights:
         self._keys = keys
         self._retention_seconds = retention_days * SECONDS_A_DAY
         self._lease_seconds = lease_seconds
+        self.schedules = ScheduleNotes(client, keys)
 
     @store_errors()
     def create(
@@ -174,19 +176,6 @@ class Nights:
             NightNotFound: there is no such run.
         """
         return self._changed("finish_job", run_id, [state, _now(), *encoded({"reason": reason})])
-
-    @store_errors()
-    def looked_after_since(self, schedule: str, now_epoch: float) -> float:
-        """Epoch seconds at which a schedule was first asked about; ``now_epoch`` the first time."""
-        self._client.hsetnx(self._keys.schedules_since, schedule, str(now_epoch))
-        return float(cast("bytes", self._client.hget(self._keys.schedules_since, schedule)))
-
-    @store_errors()
-    def forget_schedules(self, kept: Sequence[str]) -> None:
-        """Drop what is noted of schedules that are not ``kept``: one that comes back starts afresh."""
-        noted = cast("Sequence[bytes]", self._client.hkeys(self._keys.schedules_since))
-        if gone := {name.decode() for name in noted} - set(kept):
-            self._client.hdel(self._keys.schedules_since, *gone)
 
     @store_errors()
     def notices(self, run_id: str) -> Mapping[str, Notice]:

@@ -2,6 +2,8 @@
 
 import datetime as dt
 from collections.abc import Iterator
+from functools import cache
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from celery.schedules import ParseException, crontab
@@ -9,6 +11,7 @@ from celery.schedules import ParseException, crontab
 from topshelf.errors import SettingsError
 
 LONGEST_GAP_DAYS = 366
+MINUTES_A_DAY = 24 * 60
 
 
 def crontab_of(cron: str, said_in: str = "TOPSHELF_NIGHTLY_CRON") -> crontab:
@@ -59,6 +62,20 @@ def next_due(cron: str, now: dt.datetime) -> dt.datetime | None:
     days = (now.date() + dt.timedelta(days=days) for days in range(LONGEST_GAP_DAYS))
     moments = (due for day in days for due in due_on(cron, day, now.tzinfo))
     return next((due for due in moments if due.timestamp() > at), None)
+
+
+@cache
+def longest_gap_seconds(cron: str) -> int:
+    """The longest time between two moments at which a cron is due, on days of 24 hours; at most a year."""
+    schedule = crontab_of(cron)
+    minutes = sorted(60 * hour + minute for hour in schedule.hour for minute in schedule.minute)
+    first = dt.date(2001, 1, 1)
+    days = [day for day in range(2 * LONGEST_GAP_DAYS) if _matches(schedule, first + dt.timedelta(days=day))]
+    within = [later - earlier for earlier, later in pairwise(minutes)]
+    overnight = [
+        (later - earlier) * MINUTES_A_DAY - (minutes[-1] - minutes[0]) for earlier, later in pairwise(days)
+    ]
+    return 60 * max([*within, *overnight], default=LONGEST_GAP_DAYS * MINUTES_A_DAY)
 
 
 def due_on(cron: str, day: dt.date, zone: dt.tzinfo | None) -> list[dt.datetime]:

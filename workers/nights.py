@@ -12,8 +12,9 @@ from zoneinfo import ZoneInfo
 
 from store.job import Job
 from store.night import ModelOutcome, NightlyRun, Trigger
+from store.schedule_notes import ScheduleNote
 from topshelf.errors import InvalidConfig, JobNotFound, NightAtWork
-from workers.cron import due_on, is_daily_at_most, last_due, now_in
+from workers.cron import due_on, is_daily_at_most, last_due, longest_gap_seconds, next_due, now_in
 from workers.dispatch import Dispatcher
 from workers.night_outcomes import outcome_of
 from workers.runtime import Runtime
@@ -61,6 +62,21 @@ def begin(
     Raises:
         NightAtWork: it is begun by hand while an earlier one is at work.
     """
+    look_after(runtime, schedule, now_in(schedule.timezone))
+    run, created = _recorded(runtime, schedule, due, trigger, again=again)
+    if run.state != "skipped":
+        runtime.nights.schedules.expect(schedule.name, due.timestamp(), _after(schedule, due))
+    if created and run.over:
+        log.warning("nightly run %s is skipped: %s", run.id, run.reason)
+    elif created:
+        late = ", which was missed and is caught up" if run.trigger == "catch_up" else ""
+        log.info("nightly run %s begins%s", run.id, late)
+    return run, created
+
+
+def _recorded(
+    runtime: Runtime, schedule: Schedule, due: dt.datetime, trigger: Trigger, *, again: bool
+) -> tuple[NightlyRun, bool]:
     run_id = run_id_of(schedule, due)
     at_work = [run.id for run in runtime.nights.active() if run.schedule == schedule.name]
     if runtime.nights.exists(run_id):
@@ -69,7 +85,7 @@ def begin(
         run_id = next(f"{run_id}.{n}" for n in count(2) if not runtime.nights.exists(f"{run_id}.{n}"))
     if at_work and trigger == "hand":
         raise NightAtWork(f"nightly run {at_work[0]} is at work; wait for it: topshelf nights {at_work[0]}")
-    run, created = runtime.nights.create(
+    return runtime.nights.create(
         run_id,
         schedule=schedule.name,
         date=f"{due:%Y-%m-%d}",
@@ -81,12 +97,29 @@ def begin(
         state="skipped" if at_work else "queued",
         reason=f"{at_work[0]} was still at work" if at_work else "",
     )
-    if created and at_work:
-        log.warning("nightly run %s is skipped: %s", run.id, run.reason)
-    elif created:
-        late = ", which was missed and is caught up" if run.trigger == "catch_up" else ""
-        log.info("nightly run %s begins%s", run.id, late)
-    return run, created
+
+
+def begin_owed(
+    runtime: Runtime, schedule: Schedule, now: dt.datetime, since: float | None = None
+) -> NightlyRun | None:
+    """Begin the run that a schedule was due for last, unless that is settled; returns what was recorded.
+
+    Args:
+        since: epoch seconds; what was due before is left alone where the schedule is new; now by default.
+    """
+    note = look_after(runtime, schedule, now, since)
+    due = last_due(schedule.cron, now) if schedule.cron else None
+    if due is None or due.timestamp() <= max(note.since, note.settled):
+        return None
+    trigger = trigger_of(due, now)
+    if trigger == "catch_up" and not schedule.catch_up:
+        log.warning("the run of schedule %s due at %s was missed, and is not caught up", schedule.name, due)
+        runtime.nights.schedules.expect(schedule.name, due.timestamp(), _after(schedule, due))
+        runtime.nights.schedules.settle(schedule.name, due.timestamp())
+        return None
+    run, created = begin(runtime, schedule, due, trigger)
+    runtime.nights.schedules.settle(schedule.name, due.timestamp())
+    return run if created else None
 
 
 def begin_missed(runtime: Runtime, clock: Clock = now_in) -> list[NightlyRun]:
@@ -94,25 +127,33 @@ def begin_missed(runtime: Runtime, clock: Clock = now_in) -> list[NightlyRun]:
 
     Of several missed runs of a schedule only the last one is begun.
     """
-    begun = []
     schedules = schedules_of(runtime.settings)
-    marks = {f"{schedule.name} {schedule.cron} {schedule.timezone}": schedule for schedule in schedules}
-    runtime.nights.forget_schedules(list(marks))
-    for mark, schedule in marks.items():
-        if not schedule.cron:
-            continue
-        now = clock(schedule.timezone)
-        since = runtime.nights.looked_after_since(mark, now.timestamp())
-        due = last_due(schedule.cron, now)
-        if due is None or due.timestamp() <= since:
-            continue
-        trigger = trigger_of(due, now)
-        if trigger == "catch_up" and not schedule.catch_up:
-            continue
-        run, created = begin(runtime, schedule, due, trigger)
-        if created and not run.over:
-            begun.append(run)
-    return begun
+    runtime.nights.schedules.keep_only(list(schedules.by_name))
+    recorded = [begin_owed(runtime, schedule, clock(schedule.timezone)) for schedule in schedules]
+    return [run for run in recorded if run and not run.over]
+
+
+def look_after(
+    runtime: Runtime, schedule: Schedule, now: dt.datetime, since: float | None = None
+) -> ScheduleNote:
+    """Note a schedule, or what of it has changed, and return what is noted."""
+    cron = schedule.cron
+    from_epoch = now.timestamp() if since is None else since
+    from_moment = dt.datetime.fromtimestamp(from_epoch, now.tzinfo)
+    fresh = ScheduleNote(
+        mark=f"{cron} {schedule.timezone}",
+        since=from_epoch,
+        models=schedule.models,
+        expected=_after(schedule, from_moment),
+        gap_seconds=longest_gap_seconds(cron) if cron else 0,
+    )
+    return runtime.nights.schedules.look_after(schedule.name, fresh)
+
+
+def _after(schedule: Schedule, moment: dt.datetime) -> float:
+    """When a schedule is due after a moment, in epoch seconds; 0 for never."""
+    due = next_due(schedule.cron, moment) if schedule.cron else None
+    return due.timestamp() if due else 0.0
 
 
 def start_models(runtime: Runtime, dispatch: Dispatcher, run: NightlyRun) -> None:

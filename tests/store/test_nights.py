@@ -105,15 +105,6 @@ def test_a_run_nobody_works_on_is_stalled_once_its_lease_is_over(client: redis.R
     assert not hasty.is_stalled(patient.get(run.id))
 
 
-def test_a_schedule_is_looked_after_since_it_was_first_asked_about(nights: Nights) -> None:
-    assert nights.looked_after_since("nightly", 100.0) == 100.0
-    assert nights.looked_after_since("nightly", 200.0) == 100.0
-    nights.looked_after_since("weekly", 150.0)
-    nights.forget_schedules(["weekly"])
-    assert nights.looked_after_since("nightly", 300.0) == 300.0
-    assert nights.looked_after_since("weekly", 300.0) == 150.0
-
-
 def test_how_far_a_notice_is_is_noted_beside_its_run(nights: Nights) -> None:
     run = recorded(nights)
     notice = Notice(attempts=2, next_epoch=3.5, error="refused")

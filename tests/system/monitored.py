@@ -18,6 +18,7 @@ from tests.workers.conftest import WorkerProcess, finished, wait_until
 from tests.workers.filling import taste_dataset
 from topshelf.settings import Settings, process_environment
 from workers.exposition import FOLDER_VARIABLE
+from workers.nights import begin_missed
 from workers.runtime import Runtime
 
 USERS = 400
@@ -139,7 +140,7 @@ def work(system: Monitored) -> None:
 def _record_a_night(runtime: Runtime) -> None:
     """A run that is over, so that nobody goes on with it."""
     now = datetime.now(UTC)
-    runtime.nights.looked_after_since("nightly", now.timestamp())
+    begin_missed(runtime)
     runtime.nights.create(
         "nightly-of-the-test",
         schedule="nightly",

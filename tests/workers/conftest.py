@@ -19,8 +19,11 @@ from store.jobs import Job
 from store.keys import Keys
 from topshelf.settings import Settings, process_environment
 from workers.celery_app import TopshelfCelery, create_app
+from workers.cron import now_in
 from workers.dispatch import Dispatcher
+from workers.nights import look_after
 from workers.runtime import Runtime
+from workers.schedules import schedules_of
 
 USERS, TASTES, TASTE_ITEMS = 300, 4, 30
 PATIENCE_SECONDS = 60
@@ -158,6 +161,14 @@ def start_worker(settings: Settings) -> Iterator[StartWorker]:
     yield start
     for process in started:
         process.stop()
+
+
+def long_known(runtime: Runtime, schedule: str = "nightly") -> None:
+    """Have a schedule looked after for a week, so that it owes the run it was due for last."""
+    now, notes = now_in("UTC"), runtime.nights.schedules
+    notes.keep_only([name for name in notes.all() if name != schedule])
+    found = schedules_of(runtime.settings).get(schedule)
+    look_after(runtime, found, now, since=(now - dt.timedelta(days=7)).timestamp())
 
 
 def finished(runtime: Runtime, *job_ids: str) -> list[Job]:

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from topshelf.errors import SettingsError
-from workers.cron import is_daily_at_most, last_due, next_due
+from workers.cron import is_daily_at_most, last_due, longest_gap_seconds, next_due
 
 BERLIN = ZoneInfo("Europe/Berlin")
 
@@ -79,3 +79,21 @@ def test_an_hour_that_comes_twice_is_due_the_first_time() -> None:
 )
 def test_a_date_names_a_run_where_there_is_one_a_day(cron: str, is_one: bool) -> None:
     assert is_daily_at_most(cron) is is_one
+
+
+@pytest.mark.parametrize(
+    ("cron", "hours"),
+    [
+        ("0 3 * * *", 24),
+        ("0 3,15 * * *", 12),
+        ("0 3,4 * * *", 23),
+        ("0 * * * *", 1),
+        ("30 4 * * 0", 7 * 24),
+        ("0 3 * * 1-5", 3 * 24),
+        ("0 3 1 * *", 31 * 24),
+        ("0 3 1 1 *", 365 * 24),
+        ("0 3 29 2 *", 366 * 24),
+    ],
+)
+def test_the_longest_gap_is_that_of_any_time_of_the_year(cron: str, hours: int) -> None:
+    assert longest_gap_seconds(cron) == hours * 3600

@@ -10,7 +10,7 @@ from store.events import Event
 from store.generation import Generation
 from store.job import JobKind
 from store.stocked import read_lists, read_rows
-from tests.workers.conftest import StartWorker, finished, succeeded, wait_until
+from tests.workers.conftest import StartWorker, finished, long_known, succeeded, wait_until
 from workers.content import load_content
 from workers.dispatch import Dispatcher
 from workers.runtime import Runtime
@@ -249,6 +249,7 @@ def test_the_nightly_run_leaves_no_delta_and_the_sweep_takes_its_rows(
     succeeded(runtime, shop.send())
     [_, delta] = shop.layers()
 
+    long_known(runtime)
     nightly(runtime, dispatcher)
     run = [job.id for job in runtime.jobs.list() if job.kind == "pipeline" and job.model == "item_knn"]
     succeeded(runtime, *run)

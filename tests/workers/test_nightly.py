@@ -1,6 +1,7 @@
 """The nightly run."""
 
 import datetime as dt
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,12 +10,12 @@ from pydantic import SecretStr
 from interactions.dataset import Dataset
 from store.events import Event
 from store.night import NightlyRun
-from tests.workers.conftest import StartWorker, finished, wait_until
+from tests.workers.conftest import StartWorker, finished, long_known, wait_until
 from tests.workers.receiver import receiving
 from topshelf.settings import Settings
 from workers.celery_app import create_app
 from workers.dispatch import Dispatcher
-from workers.nights import begin, due_by_hand
+from workers.nights import begin, begin_missed, due_by_hand
 from workers.runtime import Runtime
 from workers.schedules import schedules_of
 from workers.tasks.nightly import nightly, nightly_run
@@ -50,6 +51,7 @@ def over(runtime: Runtime, dispatcher: Dispatcher, run_id: str) -> NightlyRun:
 def test_a_nightly_message_that_comes_twice_starts_its_run_once(
     runtime: Runtime, dispatcher: Dispatcher, dataset: Dataset
 ) -> None:
+    long_known(runtime)
     nightly(runtime, dispatcher)
     nightly(runtime, dispatcher)
     jobs = runtime.jobs.list(limit=100)
@@ -64,6 +66,7 @@ def test_the_nightly_run_trains_on_the_events_that_came_in(
     user, item = dataset.users.ids_of([0])[0], 10**6
     now = dt.datetime.now(dt.UTC).isoformat()
     runtime.events.append([Event("e1", user, item, now, 1.0), Event("e1", user, item, now, 1.0)])
+    long_known(runtime)
     nightly(runtime, dispatcher)
     latest = runtime.datasets.latest()
     assert latest.manifest.parent == dataset.version
@@ -86,6 +89,7 @@ def test_without_a_dataset_the_models_jobs_do_not_begin(
 
 
 def test_without_a_dataset_the_run_fails_and_says_so(runtime: Runtime, dispatcher: Dispatcher) -> None:
+    long_known(runtime)
     nightly(runtime, dispatcher)
     [run] = runtime.nights.list()
     assert run.state == "failed"
@@ -108,6 +112,7 @@ def test_a_run_goes_from_events_to_lists_and_tells_how_it_went(
         dispatcher = Dispatcher(app)
         start_worker("worker", settings=told)
         runtime.events.append([Event("e1", 1, 10**6, "2026-11-01T00:00:00+00:00", 1.0)])
+        long_known(runtime)
         nightly(runtime, dispatcher, "nightly")
         first = over(runtime, dispatcher, runtime.nights.list()[0].id)
         assert (first.state, first.stage, first.reason) == ("succeeded", "retire", "")
@@ -122,6 +127,7 @@ def test_a_run_goes_from_events_to_lists_and_tells_how_it_went(
         jobs = [runtime.jobs.get(outcome.job) for outcome in first.models.values()]
         assert {job.dataset for job in jobs} == {first.dataset}
 
+        long_known(runtime, "strict")
         nightly(runtime, dispatcher, "strict")
         second = over(runtime, dispatcher, runtime.nights.list(schedule="strict")[0].id)
         assert second.state == "failed"
@@ -221,3 +227,36 @@ def test_a_message_of_a_schedule_that_is_gone_begins_nothing(
     nightly(runtime, dispatcher, "weekly")
     assert runtime.nights.list() == []
     assert "no schedule weekly is due" in caplog.text
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[dt.datetime], None]:
+    """Sets the clock of the worker that takes a message of beat."""
+
+    def showing(moment: dt.datetime) -> None:
+        monkeypatch.setattr("workers.tasks.nightly.now_in", lambda _: moment)
+
+    return showing
+
+
+def test_a_clock_behind_beats_begins_no_run_of_the_day_before(
+    runtime: Runtime, dispatcher: Dispatcher, clock: Callable[[dt.datetime], None]
+) -> None:
+    due = dt.datetime(2026, 11, 24, 3, tzinfo=dt.UTC)
+    for day in range(2):
+        begin_missed(runtime, lambda _: due - dt.timedelta(hours=15))
+        clock(due + dt.timedelta(days=day, seconds=-2))
+        nightly(runtime, dispatcher)
+        assert len(runtime.nights.list()) == day
+        clock(due + dt.timedelta(days=day))
+        nightly(runtime, dispatcher)
+        [run, *_] = runtime.nights.list()
+        assert (run.id, run.trigger) == (f"nightly-2026-11-{24 + day}", "clock")
+
+
+def test_the_message_of_a_schedule_nobody_looked_after_yet_begins_its_run(
+    runtime: Runtime, dispatcher: Dispatcher, clock: Callable[[dt.datetime], None]
+) -> None:
+    clock(dt.datetime(2026, 11, 24, 3, 0, 1, tzinfo=dt.UTC))
+    nightly(runtime, dispatcher)
+    assert [run.id for run in runtime.nights.list()] == ["nightly-2026-11-24"]

@@ -89,6 +89,25 @@ def test_a_cron_that_changed_begins_afresh(runtime: Runtime, settings: Settings)
     assert looked_at(changed, at("2026-11-24T12:00")) == []
 
 
+def test_a_run_whose_record_was_dropped_is_not_begun_again(settings: Settings) -> None:
+    monthly = Runtime(settings.model_copy(update={"nightly_cron": "0 3 1 * *"}))
+    [run] = looked_at(monthly, at("2026-09-30T12:00"), at("2026-10-01T03:00"))
+    end(monthly, run)
+    monthly.durable.delete(monthly.keys.night(run.id), monthly.keys.nights, monthly.keys.nights_open)
+    assert looked_at(monthly, at("2026-10-31T12:00")) == []
+    [following] = looked_at(monthly, at("2026-11-01T03:00"))
+    assert (following.id, following.trigger) == ("nightly-2026-11-01", "clock")
+
+
+def test_a_run_that_is_not_caught_up_is_no_longer_expected(settings: Settings, tmp_path: Path) -> None:
+    file = tmp_path / "schedule.toml"
+    file.write_text('[schedules.nightly]\ncron = "30 2 * * *"\nmodels = ["als"]\ncatch_up = false\n')
+    runtime = Runtime(settings.model_copy(update={"schedule_file": file}))
+    looked_at(runtime, at("2026-11-20T12:00"), at("2026-11-24T09:00"))
+    noted = runtime.nights.schedules.all()["nightly"]
+    assert noted.expected == at("2026-11-25T02:30").timestamp()
+
+
 def test_an_hour_the_clock_leaves_out_has_its_run(runtime: Runtime) -> None:
     hours = [at("2026-03-28T12:00"), at("2026-03-29T01:59"), at("2026-03-29T03:30"), at("2026-03-29T23:00")]
     assert [run.id for run in looked_at(runtime, *hours)] == ["nightly-2026-03-29"]
@@ -134,11 +153,12 @@ def test_a_schedule_due_more_than_once_a_day_has_the_time_in_its_ids(schedule: S
 
 
 def test_a_run_by_hand_is_that_dates_run(runtime: Runtime, schedule: Schedule) -> None:
+    looked_at(runtime, at("2026-11-23T12:00"))
     due = due_by_hand(schedule, dt.date(2026, 11, 24))
     run, created = begin(runtime, schedule, due, "hand")
     assert (run.id, run.trigger, created) == ("nightly-2026-11-24", "hand", True)
     assert not begin(runtime, schedule, due, "hand")[1]
-    assert looked_at(runtime, at("2026-11-23T12:00"), at("2026-11-24T02:30")) == []
+    assert looked_at(runtime, at("2026-11-24T02:30")) == []
 
 
 def test_a_run_that_is_over_may_be_wanted_again(runtime: Runtime, schedule: Schedule) -> None:

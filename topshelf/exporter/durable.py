@@ -115,7 +115,23 @@ def _nightly_figures(nights: Sequence[LastNight]) -> Iterator[Metric]:
     now = time.time()
     yield gauge(
         "topshelf_nightly_age_seconds",
-        "Time since a schedule's last nightly run began, or since it is known where there was none",
+        "Time since a schedule's last nightly run that was not skipped, or since it is known",
         ("schedule",),
         [((night.schedule,), now - night.since) for night in nights],
+    )
+    yield gauge(
+        "topshelf_nightly_overdue_seconds",
+        "Time since a schedule was first due without a run; 0 while none is missing",
+        ("schedule",),
+        [((night.schedule,), max(0.0, now - night.note.expected)) for night in nights if night.note.expected],
+    )
+    gaps: dict[tuple[str, ...], float] = {}
+    for note in (night.note for night in nights if night.note.gap_seconds):
+        for model in note.models:
+            gaps[(model,)] = min(gaps.get((model,), note.gap_seconds), note.gap_seconds)
+    yield gauge(
+        "topshelf_renewal_seconds",
+        "Longest time between two moments at which a schedule of a model is due",
+        ("model",),
+        [*gaps.items()],
     )

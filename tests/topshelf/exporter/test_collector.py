@@ -3,8 +3,10 @@
 import socket
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -19,6 +21,22 @@ from topshelf.exporter.collector import SystemFigures
 from topshelf.exporter.server import exporter
 from topshelf.settings import Settings
 from workers.celery_app import create_app
+from workers.nights import begin_missed
+from workers.runtime import Runtime
+
+SCHEDULES = """
+[schedules.nightly]
+cron = "0 3 * * *"
+models = ["als"]
+
+[schedules.weekly]
+cron = "30 4 * * 0"
+models = ["ease", "als"]
+
+[schedules.by_hand]
+cron = ""
+models = ["popular"]
+"""
 
 
 def settings_of(url: str, keys: Keys) -> Settings:
@@ -105,6 +123,30 @@ def test_queues_events_and_the_scheduler_are_told(
     assert (found["queue_messages", "gpu"], found["queue_messages", "cpu"]) == (1, 0)
     assert (found["events_waiting",], found["events_limit",]) == (1, 5_000_000)
     assert found["beat_up",] == 1
+
+
+def test_how_a_schedule_is_doing_is_told_by_its_name(
+    redis_url: str, keys: Keys, figures: SystemFigures, tmp_path: Path
+) -> None:
+    file = tmp_path / "schedule.toml"
+    file.write_text(SCHEDULES)
+    runtime = Runtime(settings_of(redis_url, keys).model_copy(update={"schedule_file": file}))
+    known = datetime(2026, 11, 23, 12, tzinfo=UTC)
+    begin_missed(runtime, lambda _: known)
+    found = samples(figures)
+    assert (found["renewal_seconds", "als"], found["renewal_seconds", "ease"]) == (86_400, 7 * 86_400)
+    assert found["nightly_overdue_seconds", "nightly"] == pytest.approx(
+        max(0, time.time() - known.replace(day=24, hour=3).timestamp()), abs=60
+    )
+    assert ("nightly_overdue_seconds", "by_hand") not in found
+    begin_missed(runtime, lambda _: known.replace(year=2126))
+    [run] = [run for run in runtime.nights.list() if run.schedule == "nightly"]
+    runtime.nights.finish(run.id, "failed")
+    found = samples(figures)
+    states = ("queued", "running", "succeeded", "failed", "skipped")
+    assert [found["nightly_state", "nightly", state] for state in states] == [0, 0, 0, 1, 0]
+    assert found["nightly_overdue_seconds", "nightly"] == 0
+    assert 0 <= found["nightly_age_seconds", "nightly"] < 60
 
 
 def test_a_silent_server_is_down_and_the_other_is_told_of(redis_url: str, keys: Keys) -> None:
