@@ -165,6 +165,11 @@ class Containerless:
         assert self._process is not None
         return Path(f"/proc/{self._process.pid}/cmdline").read_text().split("\0")
 
+    def environment(self) -> str:
+        """Its variables as the process list shows them."""
+        assert self._process is not None
+        return Path(f"/proc/{self._process.pid}/environ").read_text()
+
     def said(self) -> str:
         """Its log."""
         return self.log.read_text(errors="replace")

@@ -254,3 +254,53 @@ def test_a_secret_that_is_given_twice_or_not_to_be_read_is_a_fault(tmp_path: Pat
         "TOPSHELF_TOKENS_READ_FILE and TOPSHELF_TOKENS_READ are both set; unset one of them",
         "TOPSHELF_API_PORT_FILE is not a setting; did you mean TOPSHELF_API_PORT?",
     ]
+
+
+def files_of(folder: Path, **texts: str) -> dict[str, str]:
+    for name, text in texts.items():
+        (folder / name).write_text(f"{text}\n")
+    return {f"{PREFIX}{name.upper()}_FILE": str(folder / name) for name in texts}
+
+
+def test_a_child_is_named_the_file_of_a_secret_and_not_told_the_secret(tmp_path: Path) -> None:
+    named = files_of(
+        tmp_path, serving_url=f"redis://:{SECRET}@shelves:6379/0", tokens_read=f"{SECRET},b", sentry_dsn=""
+    )
+    settings = Settings.from_environment(named | {"TOPSHELF_NEPTUNE_TOKEN": "in-the-clear"})
+    for handed_on in (settings, settings.model_copy(update={"api_port": 9000})):
+        environ = handed_on.to_environment()
+        assert SECRET not in str(environ)
+        assert environ["TOPSHELF_SERVING_URL_FILE"] == environ["TOPSHELF_DURABLE_URL_FILE"]
+        assert environ["TOPSHELF_TOKENS_READ_FILE"] == named["TOPSHELF_TOKENS_READ_FILE"]
+        assert environ["TOPSHELF_NEPTUNE_TOKEN"] == "in-the-clear"
+        assert Settings.from_environment(environ) == handed_on
+
+
+def test_a_secret_that_took_the_place_of_a_files_goes_on_as_it_is(tmp_path: Path) -> None:
+    named = files_of(tmp_path, tokens_read=SECRET, flower_password=SECRET, neptune_token=SECRET)
+    overridden = Settings.from_environment(named, flower_password="over")
+    settings = overridden.model_copy(update={"tokens_read": (SecretStr("made-up"),)})
+    environ = settings.to_environment()
+    assert environ["TOPSHELF_TOKENS_READ"] == "made-up"
+    assert environ["TOPSHELF_FLOWER_PASSWORD"] == "over"
+    child = Settings.from_environment(environ)
+    assert (child.tokens_read, child.flower_password) == (settings.tokens_read, settings.flower_password)
+
+
+def test_a_child_elsewhere_finds_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files_of(tmp_path, neptune_token=SECRET)
+    monkeypatch.chdir(tmp_path)
+    environ = Settings.from_environment({"TOPSHELF_NEPTUNE_TOKEN_FILE": "neptune_token"}).to_environment()
+    monkeypatch.chdir("/")
+    assert Settings.from_environment(environ).neptune_token.get_secret_value() == SECRET
+
+
+def test_a_secret_out_of_a_pipe_goes_on_as_it_is() -> None:
+    reading, writing = os.pipe()
+    os.write(writing, SECRET.encode())
+    os.close(writing)
+    try:
+        settings = Settings.from_environment({"TOPSHELF_NEPTUNE_TOKEN_FILE": f"/dev/fd/{reading}"})
+    finally:
+        os.close(reading)
+    assert Settings.from_environment(settings.to_environment()).neptune_token.get_secret_value() == SECRET

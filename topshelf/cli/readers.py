@@ -12,6 +12,8 @@ def reader_at(
     from topshelf.local.addresses import api_url
     from topshelf.local.credentials import with_credentials
 
-    settings, credentials = with_credentials(Settings.from_environment())
-    own = credentials.admin if scope == "admin" else credentials.read
-    return settings, (url or api_url(settings)).rstrip("/"), token or own
+    settings = Settings.from_environment()
+    if token is None:
+        settings, credentials = with_credentials(settings)
+        token = credentials.admin if scope == "admin" else credentials.read
+    return settings, (url or api_url(settings)).rstrip("/"), token

@@ -47,6 +47,13 @@ def read(fields: Fields, environ: Mapping[str, str] | None = None) -> tuple[dict
     return raw, faults
 
 
+def secret_files(fields: Fields, environ: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The file of each secret that ``environ`` (the process's own by default) names one of; no pipes."""
+    environ = os.environ if environ is None else environ
+    named = {_named_by_file(variable, fields): Path(path) for variable, path in environ.items() if path}
+    return {name: str(path.absolute()) for name, path in named.items() if name and path.is_file()}
+
+
 def variable_of(name: str) -> str:
     """The variable that sets a field."""
     return PREFIX + name.upper()
@@ -67,6 +74,18 @@ def text_of(value: Any) -> str:
     return "" if value is None else str(value)
 
 
+def variables_of(values: Mapping[str, Any], files: Mapping[Any, str]) -> dict[str, str]:
+    """The variables that give fields their values: a secret that a file holds by the file."""
+    variables = {}
+    for name, value in values.items():
+        path = files.get(value) if isinstance(value, SecretStr | tuple) else None
+        if path:
+            variables[variable_of(name) + FILE_SUFFIX] = path
+        else:
+            variables[variable_of(name)] = text_of(value)
+    return variables
+
+
 def process_environment() -> dict[str, str]:
     """A copy of this process's environment without Topshelf's own variables, for a child to inherit."""
     return {name: text for name, text in os.environ.items() if not name.startswith(PREFIX)}
@@ -74,7 +93,7 @@ def process_environment() -> dict[str, str]:
 
 def _named_by_file(variable: str, fields: Fields) -> str:
     """The secret that a variable names a file of; empty where there is none."""
-    if not variable.endswith(FILE_SUFFIX):
+    if not (variable.startswith(PREFIX) and variable.endswith(FILE_SUFFIX)):
         return ""
     name = variable.removeprefix(PREFIX).removesuffix(FILE_SUFFIX).lower()
     return name if name in fields and fields[name].annotation in {SecretStr, Tokens} else ""

@@ -10,6 +10,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    PrivateAttr,
     SecretStr,
     ValidationError,
     ValidationInfo,
@@ -227,6 +228,8 @@ class Settings(BaseModel):
         "", description="base URL of a self-hosted Neptune; the one in the token where empty"
     )
 
+    _files: dict[SecretStr | Tokens, str] = PrivateAttr(default_factory=dict)
+
     @model_validator(mode="before")
     @classmethod
     def _one_server_by_default(cls, raw: dict[str, Any]) -> dict[str, Any]:
@@ -260,6 +263,10 @@ class Settings(BaseModel):
             raise SettingsError(
                 "the settings are not usable:\n" + "\n".join(f"  {fault}" for fault in faults)
             )
+        given = {name for name, value in overrides.items() if value is not None}
+        for name, path in environment.secret_files(cls.model_fields, environ).items():
+            if name not in given and environment.text_of(getattr(settings, name)):
+                settings._files[getattr(settings, name)] = path
         return settings
 
     @classmethod
@@ -279,11 +286,13 @@ class Settings(BaseModel):
         return cls(), faults
 
     def to_environment(self) -> dict[str, str]:
-        """The variables that make a child process read these very settings (secrets in the clear)."""
-        return {
-            environment.variable_of(name): environment.text_of(getattr(self, name))
-            for name in type(self).model_fields
-        }
+        """The variables that make a child process read these very settings.
+
+        A secret that came from a file is named by that file, be it for another setting that has its value;
+        one that did not stands in the clear.
+        """
+        values = {name: getattr(self, name) for name in type(self).model_fields}
+        return environment.variables_of(values, self._files)
 
     def without_secrets(self, text: str, *more: str) -> str:
         """``text`` with every secret of these settings, those within a URL too, and ``more``, blotted out."""
