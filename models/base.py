@@ -48,6 +48,19 @@ class ModelConfig(BaseModel):
     space: ClassVar[Mapping[str, Dimension]] = {}
     """Where ``topshelf tune`` searches, by field; fields left out keep their defaults."""
 
+    @property
+    def component_models(self) -> tuple[str, ...]:
+        """The models that this one is made of, by name."""
+        return ()
+
+
+def cannot_fold_in(name: str) -> CannotFoldIn:
+    """What is said of a model that does not fold in."""
+    return CannotFoldIn(
+        f"{name} serves only users it was trained on; to take new events into account run: "
+        f"topshelf pipeline {name}"
+    )
+
 
 class Recommender(ABC):
     """Base of all models: validates at the door, a subclass fills the underscored hooks.
@@ -203,10 +216,7 @@ class Recommender(ABC):
             CannotFoldIn: the model does not fold in.
         """
         if not self.folds_in:
-            raise CannotFoldIn(
-                f"{self.name} serves only users it was trained on; to take new events into account run: "
-                f"topshelf pipeline {self.name}"
-            )
+            raise cannot_fold_in(self.name)
 
     def item_vectors(self) -> ItemVectors | None:
         """The catalogue that lists are searched in; None where scores are no products of vectors, and where a

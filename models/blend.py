@@ -12,7 +12,7 @@ from interactions.training_set import TrainingSet
 from models.base import Arrays, ModelConfig, Recommender
 from models.fit_run import FitRun
 from models.ranking import ListRules, Ranking
-from models.registry import create_model, model_class, model_config
+from models.registry import create_model, model_class, model_config, model_entry
 from models.space import Choice, Dimension, Ints
 from topshelf.errors import InvalidConfig, UnknownModel
 
@@ -30,7 +30,7 @@ class Component(ModelConfig):
     @classmethod
     def _has_lists_of_its_own(cls, name: str) -> str:
         try:
-            layout = model_class(name).layout
+            layout = model_entry(name).layout
         except UnknownModel as exc:
             raise ValueError(str(exc)) from exc
         if name == NAME or layout != "users":
@@ -64,6 +64,10 @@ class BlendConfig(ModelConfig):
         "depth": Ints(50, 400, log=True),
     }
 
+    @property
+    def component_models(self) -> tuple[str, ...]:
+        return tuple(component.model for component in self.components)
+
 
 class Blend(Recommender):
     """Lists of several models fused.
@@ -88,8 +92,7 @@ class Blend(Recommender):
         self, config: ModelConfig | None = None, *, device: str = "cpu", seed: int = 0, threads: int = 1
     ) -> None:
         super().__init__(config, device=device, seed=seed, threads=threads)
-        parts = [create_model(component.model, component.config) for component in self.config.components]
-        self.folds_in = all(part.folds_in for part in parts)
+        self.folds_in = all(model_entry(model).folds_in for model in self.config.component_models)
 
     def knows_cold(self, users: NDArray[np.integer]) -> NDArray[np.bool_]:
         """Whom one of the components knows."""

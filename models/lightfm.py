@@ -2,51 +2,24 @@
 
 import time
 from collections.abc import Mapping
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import numpy as np
 from lightfm import LightFM
 from numpy.typing import NDArray
-from pydantic import Field
 from scipy.sparse import csr_matrix, hstack, identity
 
 from interactions.training_set import TrainingSet
 from models.base import Arrays, ModelConfig
-from models.factors import FactorConfig, FactorRecommender, without_untouched
+from models.factors import FactorRecommender, without_untouched
 from models.features import avatars, features_to_learn
 from models.fit_run import Epoch, FitRun
+from models.lightfm_config import LightFmConfig
 from models.linear import touched
 from models.ranking import ItemVectors, Vectors
-from models.space import Choice, Dimension, Floats, Ints
 from models.stored import take
 from models.threads import blas_threads
 from topshelf.errors import TrainingFailed
-
-
-class LightFmConfig(FactorConfig):
-    """factors: length of a vector, the bias aside; loss: "warp" draws items until one ranks too high, at most
-    ``max_sampled``; "bpr" draws one; "logistic" sees touched items only, as ones;
-    learning_rate: first step of adagrad's; user_regularization, item_regularization: L2, per step;
-    epochs: passes over the interactions; features: use those of users and items, where the data have any.
-    """
-
-    loss: Literal["warp", "bpr", "logistic"] = "warp"
-    learning_rate: float = Field(0.05, gt=0)
-    user_regularization: float = Field(0.0, ge=0)
-    item_regularization: float = Field(0.0, ge=0)
-    max_sampled: int = Field(30, ge=1, le=10_000)
-    epochs: int = Field(20, ge=1, le=10_000)
-    features: bool = True
-
-    space: ClassVar[Mapping[str, Dimension]] = {
-        "factors": Ints(16, 256, log=True),
-        "loss": Choice(("warp", "bpr")),
-        "learning_rate": Floats(0.005, 0.1, log=True),
-        "user_regularization": Floats(1e-7, 1e-4, log=True),
-        "item_regularization": Floats(1e-7, 1e-4, log=True),
-        "max_sampled": Ints(10, 200, log=True),
-        "epochs": Ints(5, 60, log=True),
-    }
 
 
 class LightFm(FactorRecommender):

@@ -5,13 +5,13 @@ from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 from scipy.sparse import csr_matrix
 
 from interactions.training_set import TrainingSet
 from models.base import Arrays
 from models.fit_run import FitRun
-from models.lightfm import LightFm, LightFmConfig
+from models.lightfm import LightFm
+from models.lightfm_config import LightFmAnnConfig, LightFmConfig
 from models.linear import touched
 from models.ranking import ExactRanker, Vectors
 from models.ranking.graph import RECALL_AT, RECALL_FACT, GraphRanker, recall_of
@@ -20,16 +20,6 @@ from models.stored import take
 from topshelf.errors import CorruptArtifact
 
 RECALL_USERS = 1000
-
-
-class LightFmAnnConfig(LightFmConfig):
-    """links: of an item in the graph; ef_construction: items looked at to place one; ef: items kept in sight
-    by a search, more find more and take longer.
-    """
-
-    links: int = Field(32, ge=2, le=256)
-    ef_construction: int = Field(200, ge=4, le=4096)
-    ef: int = Field(200, ge=1, le=4096)
 
 
 class LightFmAnn(LightFm):

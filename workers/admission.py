@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from models.registry import create_model
+from models.registry import model_config
 from store.jobs import Job
 from topshelf.errors import ArtifactNotFound, InvalidConfig, JobDelayed, JobNotFound, LockHeld, ModelOnHold
 from workers.incremental import live_base
@@ -29,7 +29,7 @@ def admit(runtime: Runtime, job: Job) -> Job:
             model again after a restore.
     """
     params = _with_artifacts_read(runtime, job.params)
-    create_model(job.model, params.get("config"))
+    model_config(job.model, params.get("config"))
     RuleSet.of(params.get("rules", {}))
     if not isinstance(params.get("profile", False), bool):
         raise InvalidConfig("profile is true or false: whether each stage leaves a profile")

@@ -1,6 +1,6 @@
 """What whoever runs Celery asks of the settings before it starts."""
 
-from models.registry import check_installed
+from models.registry import check_installed, model_entry
 from topshelf.errors import InvalidConfig, ModelError, SettingsError
 from topshelf.reports import check_reports
 from topshelf.settings import Settings
@@ -10,19 +10,22 @@ from workers.schedules import schedules_of
 
 
 def models_can_be_trained(settings: Settings) -> None:
-    """Every model of any schedule exists, and its library is installed.
+    """The library is installed of every model that a worker of these queues is given.
 
     Raises:
         SettingsError: names those that cannot be trained here, and every other fault of the schedules.
     """
     faults = []
-    for name in schedules_of(settings).models:
-        try:
-            check_installed(name)
-        except ModelError as error:
-            faults.append(str(error))
+    for schedule in schedules_of(settings):
+        for name in schedule.models:
+            if {model_entry(name).queue, settings.chunk_queue}.isdisjoint(settings.queues):
+                continue
+            try:
+                check_installed(name, schedule.config.get(name))
+            except ModelError as error:
+                faults.append(str(error))
     if faults:
-        raise SettingsError("\n".join(faults))
+        raise SettingsError("\n".join(dict.fromkeys(faults)))
 
 
 def rules_can_be_used(settings: Settings) -> None:
@@ -43,6 +46,10 @@ CHECKS: tuple[Check, ...] = (
     data_can_be_kept,
     files_can_be_read,
     rules_can_be_used,
-    models_can_be_trained,
+    schedules_of,
     check_reports,
 )
+"""Of whatever runs Celery: it need not have the models' libraries."""
+
+WORKER_CHECKS: tuple[Check, ...] = (*CHECKS, models_can_be_trained)
+"""Of a worker."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from kombu.exceptions import OperationalError
 
-from models.registry import model_class
+from models.registry import model_entry
 from store.connection import store_errors
 from store.dispatch import CHUNK_TASK, QUEUE_OF_STAGE, START_QUEUE, START_TASK, TASK_OF_STAGE
 from store.jobs import Job
@@ -96,7 +96,7 @@ class Dispatcher:
         """
         if stage == "precompute" and self.app.settings.chunk_queue:
             return str(self.app.settings.chunk_queue)
-        return QUEUE_OF_STAGE.get(stage) or model_class(model).queue
+        return QUEUE_OF_STAGE.get(stage) or model_entry(model).queue
 
     def sync_runs(self) -> None:
         """Have the trackers told of the runs soon; beat does so anyway, so a lost message does no harm."""

@@ -2,7 +2,7 @@
 
 import logging
 
-from models.registry import create_model
+from models.registry import check_folds_in
 from store.comparisons import note_nobody_new
 from store.generations import Generation
 from topshelf.errors import GenerationNotFound
@@ -32,7 +32,7 @@ def live_base(runtime: Runtime, model: str) -> Generation:
             f"no generation of {model} is live to lay new lists over; run: topshelf pipeline {model}"
         )
     base.check_format()
-    create_model(model, runtime.artifacts.manifest(base.artifact).config).check_folds_in()
+    check_folds_in(model, runtime.artifacts.manifest(base.artifact).config)
     return base
 
 

@@ -2,51 +2,27 @@
 
 from collections.abc import Mapping
 from itertools import pairwise
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import Field
 from scipy.sparse import csr_matrix
 
 from interactions.training_set import TrainingSet
 from models.base import Arrays, ModelConfig
 from models.deep.batches import Histories
+from models.deep.config import AutoencoderConfig
 from models.deep.devices import generator
 from models.deep.holding_out import HoldOut
 from models.deep.layers import Layer, root_mean_weights, take_layer
 from models.deep.loop import Batch
 from models.deep.losses import kl_to_standard_normal, multinomial_loss
 from models.deep.networks import Autoencoder, input_weights
-from models.deep.recommender import DeepConfig, DeepRecommender
+from models.deep.recommender import DeepRecommender
 from models.fit_run import FitRun
 from models.ranking import ItemVectors, Vectors
-from models.space import Choice, Dimension, Floats
 from models.stored import take, take_finite
-
-
-class AutoencoderConfig(DeepConfig):
-    """enc_dims: widths of the encoder's layers, the decoder mirrors them; a first width equal to the
-    catalogue's size may lead, [6180, 600, 200] is [600, 200] for 6,180 items;
-    dropout: share of a user's items left out of the input; batch_size: users of a batch; the others as of
-    ``DeepConfig``.
-    """
-
-    enc_dims: tuple[Annotated[int, Field(ge=1, le=1_000_000)], ...] = Field((600,), min_length=1)
-    dropout: float = Field(0.5, ge=0, lt=1)
-
-    space: ClassVar[Mapping[str, Dimension]] = {
-        "enc_dims": Choice(((200,), (400,), (600,), (1000,), (600, 200))),
-        "dropout": Floats(0.2, 0.8),
-        "lr": Floats(2e-4, 4e-3, log=True),
-        "batch_size": Choice((128, 256, 500, 1000)),
-    }
-
-    def layers(self, n_items: int) -> tuple[int, ...]:
-        """``enc_dims`` without the catalogue's size, where it leads."""
-        leads = len(self.enc_dims) > 1 and self.enc_dims[0] == n_items
-        return self.enc_dims[1:] if leads else self.enc_dims
 
 
 class AutoencoderRecommender(DeepRecommender):

@@ -2,64 +2,33 @@
 
 from collections.abc import Mapping
 from itertools import pairwise
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import Field
 from scipy.sparse import csr_matrix
 
 from interactions.training_set import TrainingSet
 from models.base import Arrays, ModelConfig
 from models.deep.batches import Histories, touched_in_batch
+from models.deep.config import DssmConfig
 from models.deep.devices import generator
 from models.deep.holding_out import HoldOut
 from models.deep.layers import Layer, root_mean_weights, take_layer
 from models.deep.loop import Batch
 from models.deep.losses import in_batch_softmax_loss
 from models.deep.networks import log_popularity
-from models.deep.recommender import DeepConfig, DeepRecommender
+from models.deep.recommender import DeepRecommender
 from models.deep.towers import TwoTowers, history_weights
 from models.features import avatars, features_to_learn, mean_rows
 from models.fit_run import FitRun
 from models.linear import touched
 from models.ranking import ItemVectors, Vectors
-from models.space import Choice, Dimension, Floats
 from models.stored import take, take_finite
 from topshelf.errors import CorruptArtifact
 
 _ITEMS_AT_ONCE = 65_536
-
-
-class DssmConfig(DeepConfig):
-    """factors: length of a vector; hidden: widths of the layers between the sums of embeddings and the
-    vectors, none for the sums themselves; temperature: what cosines are divided by;
-    correction: how much of an item's popularity in the batch is taken off its score, 1 for all of it;
-    history_dropout: share of a user's history left out; batch_size: interactions of a batch, each the others'
-    negative; features: use those of users and items, where there are any; the others as of ``DeepConfig``.
-    """
-
-    factors: int = Field(128, ge=1, le=1024)
-    hidden: tuple[Annotated[int, Field(ge=1, le=65_536)], ...] = ()
-    temperature: float = Field(0.1, gt=0)
-    correction: float = Field(1.0, ge=0, le=1)
-    history_dropout: float = Field(0.0, ge=0, lt=1)
-    lr: float = Field(2e-3, gt=0)
-    batch_size: int = Field(2048, ge=2)
-    epochs: int = Field(30, ge=1, le=10_000)
-    patience: int = Field(5, ge=0)
-    features: bool = True
-
-    space: ClassVar[Mapping[str, Dimension]] = {
-        "factors": Choice((32, 64, 128, 256)),
-        "hidden": Choice(((), (128,), (256, 128))),
-        "temperature": Floats(0.05, 0.4, log=True),
-        "correction": Floats(0, 1),
-        "history_dropout": Floats(0, 0.7),
-        "lr": Floats(5e-4, 1e-2, log=True),
-        "batch_size": Choice((512, 1024, 2048, 4096)),
-    }
 
 
 class Dssm(DeepRecommender):

@@ -7,34 +7,18 @@ from typing import ClassVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import Field
 from scipy.sparse import csr_matrix
 
 from interactions.training_set import TrainingSet
 from models.base import ModelConfig, Recommender
 from models.deep.checkpoints import fingerprint
+from models.deep.config import DeepConfig
 from models.deep.devices import torch_device, torch_threads
 from models.deep.holding_out import HoldOut
 from models.deep.loop import Schedule, Step, TrainingLoop
 from models.deep.optimizers import adam
 from models.fit_run import FitRun
 from models.ranking import Ranking
-
-
-class DeepConfig(ModelConfig):
-    """lr, wd: Adam's learning rate and weight decay; batch_size: examples of a batch; epochs: at most;
-    patience: epochs without a better NDCG@10 after which to stop, 0 for never; valid_share: share of each
-    user's items held out to measure it by, 0 for none (then all epochs are trained); mixed_precision:
-    bfloat16 products on a CPU too, on a GPU they always are.
-    """
-
-    lr: float = Field(3e-3, gt=0)
-    wd: float = Field(0.0, ge=0)
-    batch_size: int = Field(500, ge=1)
-    epochs: int = Field(100, ge=1, le=10_000)
-    patience: int = Field(10, ge=0)
-    valid_share: float = Field(0.1, ge=0, lt=1)
-    mixed_precision: bool = False
 
 
 class DeepRecommender(Recommender):

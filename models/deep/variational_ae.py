@@ -1,27 +1,10 @@
 """The variational autoencoder."""
 
-from collections.abc import Mapping
 from typing import ClassVar
 
-from pydantic import Field
-
 from models.base import ModelConfig
-from models.deep.autoencoder import AutoencoderConfig, AutoencoderRecommender
-from models.space import Dimension, Floats
-
-
-class VariationalAeConfig(AutoencoderConfig):
-    """anneal: weight of the KL term at the end; anneal_steps: updates in which it gets there from 0,
-    0 for at once.
-    """
-
-    anneal: float = Field(0.3, ge=0)
-    anneal_steps: int = Field(500, ge=0)
-
-    space: ClassVar[Mapping[str, Dimension]] = {
-        **AutoencoderConfig.space,
-        "anneal": Floats(0.02, 0.8, log=True),
-    }
+from models.deep.autoencoder import AutoencoderRecommender
+from models.deep.config import VariationalAeConfig
 
 
 class VariationalAe(AutoencoderRecommender):

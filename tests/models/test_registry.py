@@ -1,18 +1,44 @@
 import re
 import subprocess
 import sys
+import tomllib
+from pathlib import Path
 
 import pytest
 
 from models.base import Recommender
-from models.registry import create_model, model_class, model_config, model_names
-from topshelf.errors import InvalidConfig, UnknownModel
+from models.registry import check_folds_in, create_model, model_class, model_config, model_entry, model_names
+from topshelf.errors import CannotFoldIn, InvalidConfig, UnknownModel
 
 
 def test_every_name_gives_the_model_of_that_name() -> None:
     for name in model_names():
         assert issubclass(model_class(name), Recommender)
         assert model_class(name).name == name
+
+
+def test_what_is_known_of_a_model_before_it_is_imported_is_what_its_class_says() -> None:
+    for name in model_names():
+        entry, found = model_entry(name), model_class(name)
+        assert (entry.queue, entry.layout) == (found.queue, found.layout), name
+        assert type(model_config(name)) is found.config_class, name
+
+
+def test_who_folds_in_is_known_before_the_model_is_imported() -> None:
+    for name in model_names():
+        if create_model(name).folds_in:
+            check_folds_in(name)
+        else:
+            with pytest.raises(CannotFoldIn, match=name):
+                check_folds_in(name)
+
+
+def test_every_library_of_a_model_comes_with_an_extra() -> None:
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    for name in model_names():
+        if library := model_entry(name).library:
+            assert any(line.startswith(library.name) for line in extras[library.extra])
 
 
 def test_every_model_cites_its_source() -> None:

@@ -15,7 +15,7 @@ from workers.tasks.train import train
 
 @pytest.fixture
 def counting(monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.setitem(registry._CLASSES, "counting", ("tests.workers.counting", "Counting"))
+    monkeypatch.setitem(registry._MODELS, "counting", registry.ModelEntry("tests.workers.counting:Counting"))
     monkeypatch.setattr(Counting, "fits", [])
     return "counting"
 

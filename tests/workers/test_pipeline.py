@@ -12,6 +12,7 @@ from topshelf.settings import Settings
 from workers.dispatch import Dispatcher
 from workers.runtime import Runtime
 from workers.tasks.nightly import start_pipelines
+from workers.tasks.pipeline import pipeline
 from workers.tasks.reconcile import reconcile
 
 ALS_ARRAYS = ("user_factors", "item_factors")
@@ -94,6 +95,22 @@ def test_a_job_that_cannot_start_says_why(
     assert job.state == "failed"
     assert job.error is not None
     assert job.error["error_key"] == key
+
+
+def test_an_error_nobody_foresaw_ends_the_job_before_its_first_stage(
+    runtime: Runtime, dispatcher: Dispatcher, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job, _ = runtime.jobs.create("pipeline", "item_knn")
+
+    def broken(*_: object) -> None:
+        raise ModuleNotFoundError("No module named 'scipy'")
+
+    monkeypatch.setattr(Dispatcher, "stage", broken)
+    with pytest.raises(ModuleNotFoundError):
+        pipeline(runtime, dispatcher, job.id)
+    ended = runtime.jobs.get(job.id)
+    assert (ended.state, (ended.error or {})["error_key"]) == ("failed", "unexpected_error")
+    assert runtime.lock.owner("item_knn") is None
 
 
 def test_lists_too_far_from_the_live_ones_are_refused_and_say_why(

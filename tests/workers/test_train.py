@@ -20,7 +20,7 @@ CHOSEN = {"epochs": 2, "early_stopping": False}
 
 @pytest.fixture
 def job(runtime: Runtime, dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> Job:
-    monkeypatch.setitem(registry._CLASSES, "counting", ("tests.workers.counting", "Counting"))
+    monkeypatch.setitem(registry._MODELS, "counting", registry.ModelEntry("tests.workers.counting:Counting"))
     monkeypatch.setattr(Counting, "fits", [])
     job, _ = runtime.jobs.create("train", "counting", params={"config": {"factors": 8}})
     return job

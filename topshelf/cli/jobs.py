@@ -66,13 +66,13 @@ def precompute(
     as_json: Json = False,
 ) -> None:
     """Make everybody's lists anew without training, or with --since only those of users with new events."""
-    from models.registry import model_class
+    from models.registry import model_entry
     from workers.incremental import live_base
     from workers.runtime import Runtime
 
     if since and (artifact or rules):
         raise typer.BadParameter("--since takes the live generation's artifact and rules, leave yours out")
-    model_class(model)
+    model_entry(model)
     runtime = Runtime(Settings.from_environment())
     if since:
         live_base(runtime, model)
@@ -154,12 +154,12 @@ def _train(
     detach: bool,
     as_json: bool,
 ) -> None:
-    from models.registry import create_model
+    from models.registry import model_config
     from workers.runtime import Runtime
 
     runtime = Runtime(Settings.from_environment())
     config = parse_params(param)
-    create_model(model, config)
+    model_config(model, config)
     version = runtime.datasets.open(dataset).version if dataset else runtime.datasets.latest().version
     params = {"config": config, "dataset": version} | more
     _run(runtime, kind, model, params, detach=detach, as_json=as_json)

@@ -51,11 +51,11 @@ def worker(
     ] = None,
 ) -> None:
     """Run a Celery worker."""
-    from workers.checks import CHECKS
+    from workers.checks import WORKER_CHECKS
     from workers.exposition import prepare
 
     taken = tuple(queue.strip() for queue in queues.split(",")) if queues else None
-    settings = Settings.from_environment(queues=taken, checks=CHECKS)
+    settings = Settings.from_environment(queues=taken, checks=WORKER_CHECKS)
     # Of a pool that is spawned, billiard says in a format of its own that a process begins.
     level = "WARNING" if settings.log_format == "json" else settings.log_level
     arguments = ("worker", "--queues", ",".join(settings.queues), "--loglevel", level)

@@ -16,7 +16,7 @@ from topshelf.local.services import ExternalRedis, RedisService, local_services
 from topshelf.local.supervisor import Supervisor
 from topshelf.settings import Settings
 from topshelf.settings.checks import ports_are_apart
-from workers.checks import CHECKS as WORKER_CHECKS
+from workers.checks import WORKER_CHECKS
 
 CHECKS = (*READER_CHECKS, *WORKER_CHECKS, ports_are_apart)
 """What is asked of the settings of all services; tokens and passwords are made up where there are none."""

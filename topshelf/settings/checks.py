@@ -24,7 +24,7 @@ def faults_of(settings: "Settings", checks: Sequence[Check]) -> list[str]:
             check(settings)
         except SettingsError as error:
             found += [line.strip() for line in str(error).splitlines()]
-    return found
+    return list(dict.fromkeys(found))
 
 
 def flower_has_a_password(settings: "Settings") -> None:

@@ -27,6 +27,8 @@ def pipeline(runtime: Runtime, dispatch: Dispatcher, job_id: str) -> Outcome:
         return Outcome(f"{job.model}: this version knows no job of kind {job.kind}, left to another worker")
     try:
         job = admit(runtime, job)
+        first = STAGES[job.kind][0]
+        dispatch.stage(job, first)
     except StoreUnavailable:
         raise
     except JobDelayed as delayed:
@@ -36,6 +38,7 @@ def pipeline(runtime: Runtime, dispatch: Dispatcher, job_id: str) -> Outcome:
     except TopshelfError as error:
         end_job(runtime, job_id, "failed", error)
         return Outcome(f"{job.model}: {error}", failed=True)
-    first = STAGES[job.kind][0]
-    dispatch.stage(job, first)
+    except Exception as error:
+        end_job(runtime, job_id, "failed", error)
+        raise
     return Outcome(f"{job.model}: {first} on dataset {job.dataset} is sent")
