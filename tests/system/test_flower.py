@@ -75,8 +75,12 @@ def test_a_busy_worker_is_online_and_its_task_says_how_far_it_is(canaries: Canar
             return len(seen) > 1
 
         wait_until(moved, "two figures of a task under way")
-        [worker] = json.loads(canaries.flower("/workers?json=1")[1])["data"]
-        assert (worker["status"], worker["active"]) == (True, 1)
+
+        def shown_at_work() -> bool:
+            [worker] = json.loads(canaries.flower("/workers?json=1")[1])["data"]
+            return (worker["status"], worker["active"]) == (True, 1)
+
+        wait_until(shown_at_work, "the worker online with one task")
         status, body = canaries.flower("/api/workers?refresh=1")
         [told] = json.loads(body).values()
         assert (status, told["stats"]["pool"]["max-concurrency"]) == (200, 1)

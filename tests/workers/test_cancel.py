@@ -18,10 +18,10 @@ def sweep(runtime: Runtime, *, zombies: bool) -> None:
 
 
 def left(runtime: Runtime) -> set[str]:
-    """Every key under the prefix that is not of the jobs, the schedule or the broker."""
+    """Every key under the prefix that is not of the jobs, the schedules or the broker."""
     prefix = runtime.keys.prefix
     found = {key.decode() for key in runtime.serving.scan_iter(f"{prefix}*", count=10_000)}
-    return {key for key in found if not key.startswith(f"{prefix}job")}
+    return {key for key in found - {runtime.keys.schedules} if not key.startswith(f"{prefix}job")}
 
 
 def kept(runtime: Runtime) -> set[str]:
