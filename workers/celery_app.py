@@ -76,7 +76,7 @@ def service_app(settings: Settings) -> TopshelfCelery:
     app = create_app(settings)
     task_logs.install(app, app.runtime)
     if settings.metrics_port:
-        signals.worker_init.connect(lambda **_: exposition.answer(settings), weak=False)
+        signals.worker_init.connect(lambda **_: exposition.answer_if_possible(settings), weak=False)
     return app
 
 

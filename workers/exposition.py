@@ -92,6 +92,15 @@ def answer(settings: Settings) -> None:
     signals.worker_process_init.connect(let_go, weak=False)
 
 
+def answer_if_possible(settings: Settings) -> None:
+    """Answer ``/metrics``, or say that the worker works without: Celery would pass over the error."""
+    try:
+        answer(settings)
+    except (OSError, SettingsError):
+        where = f"{settings.metrics_host}:{settings.metrics_port}"
+        log.exception("the worker works, and answers no /metrics at %s", where)
+
+
 def _folder(settings: Settings) -> Path:
     """One for each worker of each host: hosts may share the cache folder."""
     return settings.cache_dir / "metrics" / f"{socket.gethostname()}-{settings.metrics_port}"

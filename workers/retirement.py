@@ -1,8 +1,8 @@
 """What nobody needs any more goes off the disk: dataset versions, artifacts, indexes, merged event segments.
 
-Needed is whatever a generation that Redis still knows was made of, or a job or nightly run that is not over
-works on, the newest few beside them, and everything young, for it may be about to be named. Each dataset
-version is whole in itself: none needs the one it was extended from.
+Needed is whatever a generation that Redis still knows was made of, a job or nightly run that is not over
+works on, or a study that went on lately; the newest few beside them; and all that is young, for it may be
+about to be named. Each dataset version is whole in itself: none needs the one it was extended from.
 """
 
 import datetime as dt
@@ -16,8 +16,10 @@ from typing import Any
 from interactions.manifest import DatasetManifest
 from models.artifacts import ArtifactManifest
 from store.job import Job
+from store.jobs import SECONDS_A_DAY
 from topshelf.errors import CorruptDataset
 from workers.runtime import Runtime
+from workers.studies import datasets_of_studies, studies_folder
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +79,7 @@ def retire_files(runtime: Runtime, *, unused_after_seconds: float | None = None)
 
 
 def _needed(runtime: Runtime) -> Needed:
-    """What generations, jobs and nightly runs name; retired and failed generations, too, until swept."""
+    """What generations, jobs, studies and nightly runs name; retired and failed generations until swept."""
     jobs = runtime.jobs.active()
     nights = runtime.nights.active()
     generations = [each for model in runtime.generations.models() for each in runtime.generations.list(model)]
@@ -89,6 +91,8 @@ def _needed(runtime: Runtime) -> Needed:
         needed.datasets.update((job.dataset, str(job.params.get("dataset", ""))))
         needed.artifacts.update(_artifacts_of(job))
     needed.datasets.update(run.dataset for run in nights)
+    studies, days = studies_folder(runtime.settings.data_dir), runtime.settings.job_retention_days
+    needed.datasets.update(datasets_of_studies(studies, days * SECONDS_A_DAY))
     return needed
 
 

@@ -18,6 +18,7 @@ from store.jobs import Job
 from topshelf.errors import InvalidConfig, JobNotFound
 from workers.dispatch import Dispatcher
 from workers.runtime import Runtime
+from workers.studies import note_dataset, studies_folder
 from workers.tracking.fields import STUDY_BEST
 from workers.tracking.runs import file_name
 
@@ -83,7 +84,7 @@ class Tuning:
         self.name, self.model, self.metric = name, model, metric
         self._runtime, self._dispatch = runtime, dispatch
         self._dataset, self._fixed = dataset, dict(fixed)
-        self._study = _open_study(runtime.settings.data_dir / "studies", name, runtime.settings.seed)
+        self._study = _open_study(studies_folder(runtime.settings.data_dir), name, runtime.settings.seed)
         asked = {"model": model, "dataset": dataset, "metric": metric, "fixed": self._fixed}
         known = self._study.user_attrs.get(_ASKED)
         if known is None:
@@ -121,6 +122,7 @@ class Tuning:
         return {**self._fixed, **(best.params if best else {})}
 
     def _begin(self, trial: Trial) -> Job:
+        note_dataset(studies_folder(self._runtime.settings.data_dir), self.name, self._dataset)
         config = {**self._fixed, **{key: _suggest(trial, key, where) for key, where in self.space.items()}}
         job, _ = self._runtime.jobs.create(
             "trial", self.model, params={"config": config, "dataset": self._dataset, "study": self.name}

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, BinaryIO
+from io import BufferedIOBase
+from typing import Any
 
 from store.embedded import free_port
 
@@ -33,7 +34,7 @@ class Receiver:
     status: int = 204
     taken: list[Taken] = field(default_factory=list)
     before_answer: Callable[[], object] = lambda: None
-    write_answer: Callable[[BinaryIO], object] | None = None
+    write_answer: Callable[[BufferedIOBase], object] | None = None
 
     @property
     def url(self) -> str:

@@ -145,3 +145,19 @@ def test_what_a_worker_before_counted_is_gone(tmp_path: Path) -> None:
 def test_celerys_own_command_cannot_answer(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="topshelf worker"):
         exposition.answer(Settings(metrics_port=free_port(), cache_dir=tmp_path))
+
+
+def test_a_worker_whose_port_was_taken_since_it_prepared_says_that_it_has_no_metrics(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = Settings(metrics_port=free_port(), cache_dir=tmp_path)
+    for name, value in exposition.prepare(settings).items():
+        monkeypatch.setenv(name, value)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", settings.metrics_port))
+        taken.listen()
+        exposition.answer_if_possible(settings)
+    [record] = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert f"answers no /metrics at 127.0.0.1:{settings.metrics_port}" in record.getMessage()
+    assert record.exc_info is not None
+    assert isinstance(record.exc_info[1], OSError)

@@ -1,10 +1,13 @@
 """What goes off the disk, and what must not."""
 
+import os
+
 import pytest
 
 from interactions.dataset import Dataset
 from store.events import Event
 from store.job import Job
+from store.jobs import SECONDS_A_DAY
 from tests.workers.conftest import TASTE_ITEMS, TASTES
 from tests.workers.filling import fill, trained
 from topshelf.settings import Settings
@@ -13,10 +16,12 @@ from workers.nights import begin, due_by_hand
 from workers.retirement import Retired, retire_files
 from workers.runtime import Runtime
 from workers.schedules import schedules_of
+from workers.studies import studies_folder
 from workers.tasks.drain import drain_events, refresh_dataset
 from workers.tasks.pipeline import pipeline
 from workers.tasks.precompute import precompute
 from workers.tasks.publish import compare_sample, publish
+from workers.tuning import Tuning
 
 
 @pytest.fixture
@@ -135,6 +140,30 @@ def test_what_jobs_and_nightly_runs_work_on_stays(
     run, _ = begin(runtime, schedule, due_by_hand(schedule, None), "hand")
     runtime.nights.update(run.id, dataset=of_run.version)
     assert shop.retire().datasets == [between.version]
+
+
+def test_what_a_study_works_on_stays_between_its_jobs_until_nobody_has_gone_on_with_it_for_long(
+    runtime: Runtime, settings: Settings, dispatcher: Dispatcher, shop: Shop, dataset: Dataset
+) -> None:
+    study = Tuning(
+        runtime, dispatcher, "als", name="als/v1", dataset=dataset.version, metric="NDCG@10", fixed={}
+    )
+
+    def leave(jobs: list[Job], over: int) -> None:
+        for job in jobs:
+            runtime.jobs.request_cancel(job.id)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        study.run(2, 1, lambda _: None, leave)
+    shop.grow()
+    assert not runtime.jobs.active()
+    assert shop.retire() == Retired()
+
+    [note] = studies_folder(settings.data_dir).glob("*.dataset")
+    long_ago = note.stat().st_mtime - (settings.job_retention_days + 1) * SECONDS_A_DAY
+    os.utime(note, (long_ago, long_ago))
+    assert shop.retire().datasets == [dataset.version]
 
 
 def test_an_artifact_that_a_job_names_stays_with_its_dataset(
