@@ -138,7 +138,7 @@ class TestFollowing:
 
     def test_a_redis_that_has_everything_again_is_read_as_before(self, stocked: Shop, api: Caller) -> None:
         live = stocked.keys.live("als")
-        pointer = stocked.client.get(live)
+        pointer = stocked.client.get(live) or ""
         stocked.client.delete(live)
         wait_until(lambda: "X-Reco-Stale" in api.get("/reco/als/7").headers)
         stocked.client.set(live, pointer)

@@ -62,7 +62,7 @@ def test_a_bucket_that_is_gone_is_not_taken_for_an_empty_one(
             assert await rows.read(b"user 1") is None
             assert rows.held(b"user 1") is None
         for bucket, dump in kept.items():
-            client.restore(bucket, 0, dump)
+            client.restore(bucket, 0, dump or b"")
         assert await rows.read(b"user 1") == ROW
 
     ask(generation, question)
