@@ -184,6 +184,7 @@ def undisturbed(shop: Shop) -> Rows:
     return rows
 
 
+@pytest.mark.timeout(420)
 def test_kills_of_workers_and_of_redis_leave_the_same_lists(open_shop: OpenShop) -> None:
     shop = open_shop(FEW_USERS)
     expected = undisturbed(shop)
