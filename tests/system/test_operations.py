@@ -16,8 +16,8 @@ from tests.system.running import System, wait_until
 from tests.workers.filling import taste_dataset
 from workers.celery_app import create_app
 from workers.dispatch import Dispatcher
+from workers.pipelines import start_pipelines
 from workers.runtime import Runtime
-from workers.tasks.nightly import start_pipelines
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "operations.md"

@@ -13,9 +13,10 @@ from store.stocked import read_lists, read_rows
 from tests.workers.conftest import StartWorker, finished, long_known, succeeded, wait_until
 from workers.content import load_content
 from workers.dispatch import Dispatcher
+from workers.pipelines import start_pipelines
 from workers.runtime import Runtime
 from workers.scoring import score_users
-from workers.tasks.nightly import nightly, start_pipelines
+from workers.tasks.nightly import nightly
 from workers.tasks.reconcile import reconcile
 
 TASTE_ITEMS = 30

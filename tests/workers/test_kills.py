@@ -21,8 +21,8 @@ from topshelf.errors import StoreUnavailable
 from topshelf.settings import Settings
 from workers.celery_app import create_app
 from workers.dispatch import Dispatcher
+from workers.pipelines import start_pipelines
 from workers.runtime import Runtime
-from workers.tasks.nightly import start_pipelines
 from workers.tasks.reconcile import reconcile
 
 MODELS = ("item_knn", "als")

@@ -10,8 +10,8 @@ from tests.workers.conftest import USERS, StartWorker, WorkerProcess, finished, 
 from topshelf.errors import StoreUnavailable
 from topshelf.settings import Settings
 from workers.dispatch import Dispatcher
+from workers.pipelines import start_pipelines
 from workers.runtime import Runtime
-from workers.tasks.nightly import start_pipelines
 from workers.tasks.pipeline import pipeline
 from workers.tasks.reconcile import reconcile
 

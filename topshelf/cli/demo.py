@@ -85,8 +85,8 @@ def _run_pipelines(system: "LocalSystem", dataset: "Dataset") -> None:
     from topshelf.cli.job_display import watch_jobs
     from workers.celery_app import create_app
     from workers.dispatch import Dispatcher
+    from workers.pipelines import start_pipelines
     from workers.runtime import Runtime
-    from workers.tasks.nightly import start_pipelines
 
     settings = system.settings
     runtime = Runtime(settings)

@@ -94,22 +94,6 @@ def _go_on(runtime: Runtime, run: NightlyRun) -> None:
     runtime.nights.advance(run.id, run.stage, STAGES[STAGES.index(run.stage) + 1])
 
 
-def start_pipelines(
-    runtime: Runtime, dispatch: Dispatcher, *, run: str, models: tuple[str, ...], dataset: str
-) -> list[str]:
-    """Start a pipeline per model on one dataset version, those aside that this run has started before.
-
-    Returns:
-        The ids of the run's jobs, in the order of ``models``.
-    """
-    job_ids = [f"{run}-{model}" for model in models]
-    for job_id, model in zip(job_ids, models, strict=True):
-        job, created = runtime.jobs.create("pipeline", model, params={"dataset": dataset}, job_id=job_id)
-        if created:
-            dispatch.start(job.id)
-    return job_ids
-
-
 def _kept(runtime: Runtime, run_id: str) -> AbstractContextManager[None]:
     lease_seconds = runtime.settings.lease_seconds
     return renewed(lambda: runtime.nights.renew(run_id, lease_seconds), lease_seconds / 3, run_id)
