@@ -25,7 +25,7 @@ ALERTS = ROOT / "deploy" / "prometheus" / "alerts.yml"
 
 BLOCK = re.compile(r"^```(.*)\n((?:.*\n)*?)```$", re.MULTILINE)
 NOT_RUN_HERE = {
-    "no-run": ("Add a GPU worker", "Add readers"),
+    "no-run": ("Add a GPU worker", "Add readers", "Backup and restore"),
     "console": ("Tokens and passwords", "Upgrade with two versions live"),
 }
 """Where blocks stand that want a GPU, Docker or Kubernetes, or are transcripts."""
