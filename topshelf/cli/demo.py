@@ -39,7 +39,7 @@ def demo(
     settings = on_free_ports(Settings.from_environment(checks=CHECKS), say)
     console.rule("[bold]1 of 4[/] services", align="left")
     with interruptible(), local_system(settings, say) as system:
-        console.print("Redis, worker, beat, Flower and the reader are up")
+        console.print("Redis, worker, beat, Flower, exporter and the reader are up")
         console.rule("[bold]2 of 4[/] data", align="left")
         version = _ingest(system.settings, dataset, preset)
         console.rule("[bold]3 of 4[/] jobs", align="left")

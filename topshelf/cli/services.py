@@ -28,7 +28,7 @@ def up() -> None:
     from topshelf.local.system import CHECKS, local_system
 
     settings = Settings.from_environment(checks=CHECKS)
-    console.print("starting Redis, worker, beat, Flower and the reader …")
+    console.print("starting Redis, worker, beat, Flower, exporter and the reader …")
     with interruptible(), local_system(settings, say) as system:
         say(system.addresses(with_secrets=console.is_terminal))
         console.print("Ctrl-C stops everything.")
