@@ -7,6 +7,7 @@ from store import documents
 from store.keys import Keys
 from store.night import ModelOutcome, NightlyRun
 from store.nights import Nights, Notice
+from tests.store.stocking import wait_until
 from topshelf.errors import NightNotFound, StoreError
 
 
@@ -99,7 +100,7 @@ def test_old_runs_go_with_what_was_noted_of_them(client: redis.Redis, keys: Keys
 def test_a_run_nobody_works_on_is_stalled_once_its_lease_is_over(client: redis.Redis, keys: Keys) -> None:
     patient, hasty = Nights(client, keys, 1, lease_seconds=60), Nights(client, keys, 1, lease_seconds=0)
     run = recorded(patient)
-    assert hasty.is_stalled(run)
+    wait_until(lambda: hasty.is_stalled(run))
     assert not patient.is_stalled(run)
     assert patient.claim(run.id, "drain", 60)
     assert not hasty.is_stalled(patient.get(run.id))
