@@ -208,7 +208,6 @@ def mlflow_server(folder: Path, port: int) -> Iterator[None]:
         process.wait()
 
 
-@pytest.mark.slow
 def test_a_server_that_comes_back_is_told_what_it_missed(
     runtime: Runtime, dispatcher: Dispatcher, tmp_path: Path, mlflow_port: int
 ) -> None:
