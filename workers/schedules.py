@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Annotated, Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from models.registry import model_config
 from topshelf.errors import InvalidConfig, ModelError, SettingsError
 from topshelf.settings import Settings
+from topshelf.settings.kinds import TimeZone
 from workers.cron import crontab_of
 from workers.rules import read_rules
 
@@ -41,22 +41,13 @@ class Schedule(BaseModel):
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
     cron: str
-    timezone: str
+    timezone: TimeZone
     models: Annotated[tuple[str, ...], Field(min_length=1)]
     config: dict[str, dict[str, Any]] = {}
     rules_file: Path | None = None
     gate_tolerance: Annotated[float, Field(ge=0, lt=1)] | None = None
     min_overlap: Annotated[float, Field(ge=0, le=1)] | None = None
     catch_up: bool = True
-
-    @field_validator("timezone")
-    @classmethod
-    def _zone_exists(cls, name: str) -> str:
-        try:
-            ZoneInfo(name)
-        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-            raise ValueError(f"no time zone is named {name!r}; write it as in Europe/Berlin") from error
-        return name
 
     @field_validator("cron")
     @classmethod

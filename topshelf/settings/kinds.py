@@ -32,7 +32,7 @@ def _none_where_empty(path: Any) -> Any:
 def _existing_zone(name: str) -> str:
     try:
         ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError) as error:
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise ValueError(f"no time zone is named {name!r}; write it as in Europe/Berlin") from error
     return name
 
