@@ -9,17 +9,14 @@ from pathlib import Path
 
 import httpx
 import pytest
-from pydantic import SecretStr
 
-from store.connection import connect
 from store.embedded import EmbeddedRedis
-from store.keys import Keys
-from tests.api.shop import Shop
-from tests.api.test_server import serving, wait_until
+from tests.api.test_server import wait_until
 from tests.topshelf.cli.outcome import Topshelf
+from tests.topshelf.cli.stocked import stocked_reader
 from tests.topshelf.cli.test_http import Reader, base
 from tests.topshelf.cli.test_http import reader as canned  # noqa: F401 -- a fixture
-from topshelf.settings import Settings, process_environment
+from topshelf.settings import process_environment
 
 ON = ("--token", "admin-token", "--url")
 READY_SECONDS = 60
@@ -28,20 +25,7 @@ READY_SECONDS = 60
 @pytest.fixture(scope="module")
 def reader(redis_server: EmbeddedRedis, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A reader for all tests of this file."""
-    folder, keys = tmp_path_factory.mktemp("reader"), Keys(prefix=f"{__name__}:")
-    with connect(redis_server.url) as client:
-        Shop(client, keys).publish_all()
-    settings = Settings(
-        serving_url=SecretStr(redis_server.url),
-        durable_url=SecretStr(redis_server.url),
-        key_prefix=keys.prefix,
-        cache_dir=folder / "cache",
-        data_dir=folder,
-        tokens_read=(SecretStr("read-token"),),
-        tokens_admin=(SecretStr("admin-token"),),
-        log_level="WARNING",
-    )
-    with serving(settings) as url:
+    with stocked_reader(redis_server, tmp_path_factory.mktemp("reader"), f"{__name__}:") as url:
         yield url
 
 

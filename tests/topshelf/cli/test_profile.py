@@ -3,21 +3,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from pydantic import SecretStr
 
-from store.connection import connect
 from store.embedded import EmbeddedRedis
-from store.keys import Keys
-from tests.api.shop import Shop
-from tests.api.test_server import serving
 from tests.topshelf.cli.outcome import Topshelf
+from tests.topshelf.cli.stocked import stocked_reader
 from tests.topshelf.profiling.test_files import stand_in
 from topshelf.cli.profile import KEPT
 from topshelf.profiling import startup
 from topshelf.profiling.files import profiles_in
 from topshelf.profiling.phases import Phase
 from topshelf.profiling.startup import Startup
-from topshelf.settings import Settings
 
 ON = ("--token", "admin-token", "--url")
 
@@ -25,20 +20,7 @@ ON = ("--token", "admin-token", "--url")
 @pytest.fixture(scope="module")
 def reader(redis_server: EmbeddedRedis, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A reader of two processes for all tests of this file."""
-    folder, keys = tmp_path_factory.mktemp("reader"), Keys(prefix=f"{__name__}:")
-    with connect(redis_server.url) as client:
-        Shop(client, keys).publish_all()
-    settings = Settings(
-        serving_url=SecretStr(redis_server.url),
-        durable_url=SecretStr(redis_server.url),
-        key_prefix=keys.prefix,
-        cache_dir=folder / "cache",
-        data_dir=folder,
-        tokens_read=(SecretStr("read-token"),),
-        tokens_admin=(SecretStr("admin-token"),),
-        log_level="WARNING",
-    )
-    with serving(settings, processes=2) as url:
+    with stocked_reader(redis_server, tmp_path_factory.mktemp("reader"), f"{__name__}:", processes=2) as url:
         yield url
 
 
