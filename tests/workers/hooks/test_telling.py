@@ -11,6 +11,7 @@ from store.job import Job
 from store.night import ModelOutcome, NightlyRun
 from store.nights import Notice
 from tests.workers.conftest import wait_until
+from tests.workers.hooks.recorded import recorded
 from tests.workers.receiver import receiving
 from topshelf.settings import Settings
 from workers.dispatch import Dispatcher
@@ -28,17 +29,7 @@ def begin(runtime: Runtime) -> Begin:
     numbers = itertools.count(1)
 
     def begin_one(**given: str) -> NightlyRun:
-        return runtime.nights.create(
-            f"nightly-2026-11-{next(numbers):02}",
-            schedule="nightly",
-            date="2026-11-27",
-            due="2026-11-27T03:00:00+00:00",
-            cron="0 3 * * *",
-            timezone="UTC",
-            trigger="clock",
-            models=("als",),
-            **given,  # type: ignore[arg-type]
-        )[0]
+        return recorded(runtime, f"nightly-2026-11-{next(numbers):02}", **given)
 
     return begin_one
 

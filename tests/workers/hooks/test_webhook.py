@@ -14,6 +14,7 @@ from pydantic import SecretStr, ValidationError
 
 from store.job import Job
 from store.night import ModelOutcome, NightlyRun
+from tests.workers.hooks.recorded import recorded
 from tests.workers.receiver import receiving
 from topshelf.errors import NoticeUndelivered, SettingsError
 from topshelf.settings import Settings
@@ -26,16 +27,7 @@ KEY = b"thirty-two bytes of a secret key"
 
 @pytest.fixture
 def run(runtime: Runtime) -> NightlyRun:
-    found, _ = runtime.nights.create(
-        "nightly-2026-11-27",
-        schedule="nightly",
-        date="2026-11-27",
-        due="2026-11-27T03:00:00+00:00",
-        cron="0 3 * * *",
-        timezone="UTC",
-        trigger="clock",
-        models=("als",),
-    )
+    found = recorded(runtime, "nightly-2026-11-27")
     outcome = ModelOutcome("als", "refused", job="j", reason="too little", metrics={"NDCG@10": 0.1})
     return replace(
         found,
