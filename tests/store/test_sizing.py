@@ -135,6 +135,8 @@ def test_neighbours_take_what_was_worked_out(
     shape = (n_items, width)
     NeighbourIndex(np.zeros(shape, np.int32), np.ones(shape, np.float32)).save(tmp_path / "knn")
     files = {path.name: path.read_bytes() for path in (tmp_path / "knn").iterdir()}
+    # The first one also makes the server allocate what it needs once, such as a histogram for each command.
+    Blobs(own_client).put(lambda part: KEYS.knn("a0", part), dict.fromkeys(files, b""))
     before = used(own_client)
     Blobs(own_client).put(lambda part: KEYS.knn("a1", part), files)
     row = RowShape.of("users", n_items, 10)
