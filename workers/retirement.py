@@ -16,7 +16,7 @@ from typing import Any
 from interactions.manifest import DatasetManifest
 from models.artifacts import ArtifactManifest
 from store.job import Job
-from store.jobs import SECONDS_A_DAY
+from store.records import SECONDS_A_DAY
 from topshelf.errors import CorruptDataset
 from workers.runtime import Runtime
 from workers.studies import datasets_of_studies, studies_folder

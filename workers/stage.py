@@ -152,7 +152,7 @@ def kept_alive(runtime: Runtime, job: Job, beat: Callable[[], object] | None = N
         if beat is not None:
             beat()
         else:
-            runtime.jobs.heartbeat(job.id, lease_seconds)
+            runtime.jobs.renew_stage(job.id, lease_seconds)
         runtime.lock.renew(job.model, job.id, lock_seconds(runtime))
 
     with renewed(renew, lease_seconds / 3, job.id):

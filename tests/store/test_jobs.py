@@ -53,7 +53,7 @@ def test_a_job_that_is_not_there_is_an_error(jobs: Jobs) -> None:
     with pytest.raises(JobNotFound):
         jobs.finish("nobody", "failed")
     assert not jobs.begin_stage("nobody", "train", 60)
-    assert not jobs.heartbeat("nobody", 60)
+    assert not jobs.renew_stage("nobody", 60)
     assert not jobs.advance("nobody", "train", "evaluate")
     assert jobs.is_cancelling("nobody")
 
@@ -140,7 +140,7 @@ def test_a_stage_that_is_past_cannot_be_declined(jobs: Jobs, job: Job) -> None:
 
 def test_a_heartbeat_keeps_others_out(jobs: Jobs, job: Job) -> None:
     jobs.begin_stage(job.id, "train", 0.02)
-    assert jobs.heartbeat(job.id, 60)
+    assert jobs.renew_stage(job.id, 60)
     assert jobs.get(job.id).lease_until > time.time() + 50
 
 
@@ -156,7 +156,7 @@ def test_advancing_frees_the_lease_and_counts_attempts_anew(jobs: Jobs, job: Job
 def test_a_late_heartbeat_does_not_lease_the_next_stage(jobs: Jobs, job: Job) -> None:
     jobs.begin_stage(job.id, "train", 60)
     jobs.advance(job.id, "train", "evaluate")
-    assert not jobs.heartbeat(job.id, 60)
+    assert not jobs.renew_stage(job.id, 60)
     assert jobs.begin_stage(job.id, "evaluate", 60)
 
 
@@ -188,7 +188,7 @@ def test_nothing_brings_a_job_back_that_is_over(jobs: Jobs, job: Job, state: str
     jobs.finish(job.id, state)  # type: ignore[arg-type]
     over = jobs.get(job.id)
     assert not jobs.begin_stage(job.id, "train", 60)
-    assert not jobs.heartbeat(job.id, 60)
+    assert not jobs.renew_stage(job.id, 60)
     assert not jobs.advance(job.id, "train", "evaluate")
     assert not jobs.update(job.id, progress=0.1, message="still at it")
     assert jobs.request_cancel(job.id) == over
@@ -209,7 +209,7 @@ def test_a_running_job_is_asked_to_stop(jobs: Jobs, job: Job) -> None:
     assert not jobs.is_cancelling(job.id)
     assert jobs.request_cancel(job.id).state == "cancelling"
     assert jobs.is_cancelling(job.id)
-    assert jobs.heartbeat(job.id, 60)
+    assert jobs.renew_stage(job.id, 60)
     assert not jobs.advance(job.id, "train", "evaluate")
     assert jobs.request_cancel(job.id).state == "cancelling"
     assert jobs.finish(job.id, "cancelled")

@@ -38,11 +38,11 @@ def test_a_run_is_recorded_once(nights: Nights) -> None:
 
 def test_a_stage_is_claimed_by_one_and_free_again_in_the_next(nights: Nights) -> None:
     run = recorded(nights)
-    assert nights.claim(run.id, "drain", 60)
-    assert not nights.claim(run.id, "drain", 60)
+    assert nights.begin_stage(run.id, "drain", 60)
+    assert not nights.begin_stage(run.id, "drain", 60)
     assert nights.advance(run.id, "drain", "dataset")
     assert not nights.advance(run.id, "drain", "dataset")
-    assert nights.claim(run.id, "dataset", 60)
+    assert nights.begin_stage(run.id, "dataset", 60)
 
 
 def test_what_models_come_to_is_kept_as_it_was(nights: Nights) -> None:
@@ -102,7 +102,7 @@ def test_a_run_nobody_works_on_is_stalled_once_its_lease_is_over(client: redis.R
     run = recorded(patient)
     wait_until(lambda: hasty.is_stalled(run))
     assert not patient.is_stalled(run)
-    assert patient.claim(run.id, "drain", 60)
+    assert patient.begin_stage(run.id, "drain", 60)
     assert not hasty.is_stalled(patient.get(run.id))
 
 

@@ -28,29 +28,29 @@ JOB = (KEYS.job("train-als-1"),)
 LOCK = (KEYS.lock("als"),)
 TOUCHED = {
     "acquire_lock": LOCK,
-    "advance_job": JOB,
+    "advance_stage": JOB,
     "append_events": (KEYS.events,),
     "begin_stage": JOB,
     "cancel_job": JOB,
     "claim_chunk": CHUNK,
     "create_generation": (KEYS.generation("als", "7"), KEYS.generations("als")),
-    "create_job": JOB,
+    "create_record": JOB,
     "decline_stage": JOB,
     "fail_generation": (KEYS.generation("als", "7"),),
     "finish_chunk": CHUNK,
-    "finish_job": JOB,
+    "finish_record": JOB,
     "mark_ready": (KEYS.generation("als", "7"),),
     "mark_swept": (KEYS.generation("als", "7"),),
     "publish": POINTER,
     "release_lock": LOCK,
     "release_chunk": CHUNK[2:],
     "renew_chunk": CHUNK,
-    "renew_job": JOB,
+    "renew_stage": JOB,
     "renew_lock": LOCK,
     "reopen_chunks": CHUNK,
     "rollback": POINTER,
     "touch_items": (KEYS.recent("42"),),
-    "update_job": JOB,
+    "update_record": JOB,
 }
 
 
@@ -135,7 +135,7 @@ def test_jobs_locks_events_and_recents_cross_no_slots(cluster: redis.Redis) -> N
     jobs = Jobs(cluster, Keys(), retention_days=30)
     job, _ = jobs.create("train", "als")
     assert jobs.begin_stage(job.id, "train", 60)
-    assert jobs.heartbeat(job.id, 60)
+    assert jobs.renew_stage(job.id, 60)
     assert jobs.advance(job.id, "train", "evaluate")
     assert jobs.update(job.id, message="nearly")
     jobs.request_cancel(job.id)

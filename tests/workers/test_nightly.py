@@ -152,7 +152,7 @@ def test_a_run_whose_worker_died_in_the_middle_of_a_stage_is_gone_on_with(
     schedule = schedules_of(runtime.settings).get("nightly")
     runtime.events.append([Event("e1", 1, 10**6, "2026-11-01T00:00:00+00:00", 1.0)])
     run, _ = begin(runtime, schedule, dt.datetime.now(dt.UTC), "clock")
-    assert runtime.nights.claim(run.id, "drain", 0.01)
+    assert runtime.nights.begin_stage(run.id, "drain", 0.01)
     assert len(runtime.events.read_batch(10)) == 1
 
     def sent_again() -> bool:
@@ -205,7 +205,7 @@ def test_a_stage_that_never_ends_fails_the_run_after_five_attempts(
     run, _ = begin(runtime, schedule, due_by_hand(schedule, dt.date(2026, 11, 24)), "clock")
     hasty = Runtime(settings.model_copy(update={"lease_seconds": 0.001}))
     for _ in range(5):
-        assert hasty.nights.claim(run.id, "drain", 0.001)
+        assert hasty.nights.begin_stage(run.id, "drain", 0.001)
         wait_until(lambda: hasty.nights.is_stalled(hasty.nights.get(run.id)), "the lease over")
     reconcile(hasty, dispatcher)
     assert runtime.nights.get(run.id).reason == "drain was tried 5 times and never ended"
@@ -216,7 +216,7 @@ def test_two_workers_do_not_work_on_one_stage(
 ) -> None:
     schedule = schedules_of(settings).get("nightly")
     run, _ = begin(runtime, schedule, due_by_hand(schedule, dt.date(2026, 11, 24)), "clock")
-    assert runtime.nights.claim(run.id, "drain", 60)
+    assert runtime.nights.begin_stage(run.id, "drain", 60)
     nightly_run(runtime, dispatcher, run.id)
     assert (runtime.nights.get(run.id).stage, runtime.jobs.list()) == ("drain", [])
 

@@ -7,7 +7,7 @@ import pytest
 from interactions.dataset import Dataset
 from store.events import Event
 from store.job import Job
-from store.jobs import SECONDS_A_DAY
+from store.records import SECONDS_A_DAY
 from tests.workers.conftest import TASTE_ITEMS, TASTES
 from tests.workers.filling import fill, trained
 from topshelf.settings import Settings

@@ -44,7 +44,7 @@ def nightly(runtime: Runtime, dispatch: Dispatcher, schedule: str = DEFAULT_SCHE
 def nightly_run(runtime: Runtime, dispatch: Dispatcher, run_id: str) -> Outcome:
     """Go on with a nightly run at its present stage, until its models' jobs are under way or it is over."""
     while not (run := runtime.nights.get(run_id)).over:
-        if not runtime.nights.claim(run_id, run.stage, runtime.settings.lease_seconds):
+        if not runtime.nights.begin_stage(run_id, run.stage, runtime.settings.lease_seconds):
             return Outcome(f"nightly run {run_id}: somebody is at {run.stage}")
         log.info("nightly run %s: %s begins", run_id, run.stage)
         try:
@@ -96,7 +96,7 @@ def _go_on(runtime: Runtime, run: NightlyRun) -> None:
 
 def _kept(runtime: Runtime, run_id: str) -> AbstractContextManager[None]:
     lease_seconds = runtime.settings.lease_seconds
-    return renewed(lambda: runtime.nights.renew(run_id, lease_seconds), lease_seconds / 3, run_id)
+    return renewed(lambda: runtime.nights.renew_stage(run_id, lease_seconds), lease_seconds / 3, run_id)
 
 
 Work = Callable[[Runtime, Dispatcher, NightlyRun], None]

@@ -46,7 +46,7 @@ def begin(runtime: Runtime, run: str = RUN, cron: str = "0 3 * * *") -> NightlyR
         trigger="clock",
         models=("als",),
     )
-    assert runtime.nights.claim(run, created.stage, 60)
+    assert runtime.nights.begin_stage(run, created.stage, 60)
     return runtime.nights.get(run)
 
 

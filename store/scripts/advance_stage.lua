@@ -1,7 +1,7 @@
--- KEYS: job. ARGV: stage that is done, stage that follows, now as ISO text.
--- Frees the lease and moves a running job on; returns 1, 0 when somebody did so before.
-local job = redis.call('HMGET', KEYS[1], 'state', 'stage')
-if job[1] ~= 'running' or job[2] ~= ARGV[1] then
+-- KEYS: record. ARGV: stage that is done, stage that follows, now as ISO text.
+-- Frees the lease and moves a running record on; returns 1, 0 when somebody did so before.
+local record = redis.call('HMGET', KEYS[1], 'state', 'stage')
+if record[1] ~= 'running' or record[2] ~= ARGV[1] then
   return 0
 end
 -- First of all: a full server refuses a script's first write unless that only deletes.

@@ -1,5 +1,5 @@
--- KEYS: job. ARGV: final state, now as ISO text, then field, value, …
--- Ends a job once; returns 1, 0 when it is over already, -1 when there is no such job.
+-- KEYS: record. ARGV: final state, now as ISO text, then field, value, …
+-- Ends a record once; returns 1, 0 when it is over already, -1 when there is no such record.
 local state = redis.call('HGET', KEYS[1], 'state')
 if not state then
   return -1

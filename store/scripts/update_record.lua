@@ -1,5 +1,5 @@
--- KEYS: job. ARGV: now as ISO text, then field, value, …
--- Returns 1, 0 when the job is over and was left alone, -1 when there is no such job.
+-- KEYS: record. ARGV: now as ISO text, then field, value, …
+-- Returns 1, 0 when the record is over and was left alone, -1 when there is no such record.
 local state = redis.call('HGET', KEYS[1], 'state')
 if not state then
   return -1

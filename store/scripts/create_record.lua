@@ -1,4 +1,4 @@
--- KEYS: job. ARGV: field, value, … of the record. Returns 1, or 0 when the job is there already.
+-- KEYS: record. ARGV: field, value, … of the record. Returns 1, or 0 when the record is there already.
 if redis.call('EXISTS', KEYS[1]) == 1 then
   return 0
 end
