@@ -30,6 +30,7 @@ LATE_AFTER_SECONDS = 600
 """A run begun so long after it was due was missed and is caught up."""
 HOLDING_KINDS = frozenset({"pipeline", "precompute"})
 """Jobs that keep a model from being recomputed at the same time; a delta gives way."""
+CANCELLED = "cancelled by hand"
 
 
 def run_id_of(schedule: Schedule, due: dt.datetime) -> str:
@@ -160,8 +161,35 @@ def start_models(runtime: Runtime, dispatch: Dispatcher, run: NightlyRun) -> Non
     """Start the job of each model of a run that has none; one that another job is at work on is skipped."""
     models = dict(run.models)
     for outcome in run.with_state("waiting"):
-        models[outcome.model] = _start_model(runtime, dispatch, run, outcome.model)
-        runtime.nights.update(run.id, models=models)
+        models[outcome.model] = begun = _start_model(runtime, dispatch, run, outcome.model)
+        if not runtime.nights.update(run.id, models=models):  # cancelled meanwhile, by one who saw no job yet
+            if begun.job:
+                runtime.jobs.request_cancel(begun.job)
+            return
+
+
+def cancel_run(runtime: Runtime, run_id: str) -> NightlyRun:
+    """End a run that is not over as failed, and ask its jobs to stop; returns it as it is then.
+
+    What was published stays; a job that is publishing goes through with it.
+
+    Raises:
+        NightNotFound: there is no such run.
+    """
+    run = with_outcomes(runtime, runtime.nights.get(run_id))
+    models = {name: _cancelled(outcome) for name, outcome in run.models.items()}
+    # The end comes first: from then on nobody begins a job of it.
+    if runtime.nights.finish(run_id, "failed", CANCELLED, models):
+        log.warning("nightly run %s: %s", run_id, CANCELLED)
+    for model in run.models:
+        if runtime.jobs.exists(job_id := job_id_of(run, model)):
+            runtime.jobs.request_cancel(job_id)
+    return with_outcomes(runtime, runtime.nights.get(run_id))
+
+
+def job_id_of(run: NightlyRun, model: str) -> str:
+    """The id of the job that recomputes a model in a run."""
+    return f"{run.id}-{model}"
 
 
 def with_outcomes(runtime: Runtime, run: NightlyRun) -> NightlyRun:
@@ -200,7 +228,7 @@ def _move_on(runtime: Runtime, dispatch: Dispatcher, run: NightlyRun) -> None:
 
 
 def _start_model(runtime: Runtime, dispatch: Dispatcher, run: NightlyRun, model: str) -> ModelOutcome:
-    job_id = f"{run.id}-{model}"
+    job_id = job_id_of(run, model)
     if not runtime.jobs.exists(job_id):
         if holder := _holder(runtime, model, job_id):
             return ModelOutcome(model, "skipped", reason=f"job {holder.id} was at work on it")
@@ -219,6 +247,12 @@ def _start_model(runtime: Runtime, dispatch: Dispatcher, run: NightlyRun, model:
 def _holder(runtime: Runtime, model: str, besides: str) -> Job | None:
     at_work = [job for job in runtime.jobs.active() if job.model == model and job.id != besides]
     return next((job for job in at_work if job.kind in HOLDING_KINDS), None)
+
+
+def _cancelled(outcome: ModelOutcome) -> ModelOutcome:
+    if outcome.over:
+        return outcome
+    return replace(outcome, state="cancelling" if outcome.job else "cancelled")
 
 
 def _followed(runtime: Runtime, outcome: ModelOutcome) -> ModelOutcome:

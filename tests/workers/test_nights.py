@@ -13,7 +13,17 @@ from topshelf.errors import NightAtWork
 from topshelf.settings import Settings
 from workers.dispatch import Dispatcher
 from workers.night_outcomes import end_of
-from workers.nights import Clock, begin, begin_missed, due_by_hand, follow, run_id_of, start_models
+from workers.nights import (
+    Clock,
+    begin,
+    begin_missed,
+    cancel_run,
+    due_by_hand,
+    follow,
+    job_id_of,
+    run_id_of,
+    start_models,
+)
 from workers.runtime import Runtime
 from workers.schedules import Schedule, schedules_of
 from workers.tasks.nightly import nightly_run
@@ -219,10 +229,61 @@ def test_a_run_whose_schedule_was_taken_out_publishes_nothing_by_other_rules(
     assert "taken out" in end_of(runtime.nights.get(run.id))[1]
 
 
+def test_a_cancelled_run_ends_its_jobs_with_it(
+    runtime: Runtime, dispatcher: Dispatcher, schedule: Schedule, dataset: Dataset
+) -> None:
+    run = in_models(runtime, schedule, dataset)
+    start_models(runtime, dispatcher, run)
+    running, queued = (job_id_of(run, model) for model in schedule.models)
+    assert runtime.jobs.begin_stage(running, "train", 60)
+    cancelled = cancel_run(runtime, run.id)
+    assert (cancelled.state, cancelled.reason) == ("failed", "cancelled by hand")
+    assert [outcome.state for outcome in cancelled.models.values()] == ["cancelling", "cancelled"]
+    assert [runtime.jobs.get(job_id).state for job_id in (running, queued)] == ["cancelling", "cancelled"]
+    follow(runtime, dispatcher)
+    assert runtime.nights.active() == []
+    assert cancel_run(runtime, run.id) == cancelled
+
+
+def test_a_run_cancelled_between_stages_goes_no_further(
+    runtime: Runtime, dispatcher: Dispatcher, schedule: Schedule, dataset: Dataset
+) -> None:
+    run = in_models(runtime, schedule, dataset)
+    assert {outcome.state for outcome in cancel_run(runtime, run.id).models.values()} == {"cancelled"}
+    assert nightly_run(runtime, dispatcher, run.id).failed
+    assert runtime.jobs.active() == []
+
+
+def test_a_job_begun_while_its_run_is_cancelled_is_cancelled_too(
+    runtime: Runtime, dispatcher: Dispatcher, schedule: Schedule, dataset: Dataset
+) -> None:
+    run = in_models(runtime, schedule, dataset)
+    cancel_run(runtime, run.id)
+    start_models(runtime, dispatcher, run)  # by a worker that read the record before
+    assert {job.state for job in runtime.jobs.list()} == {"cancelled"}
+    assert len(runtime.jobs.list()) == 1
+
+
+def test_what_a_run_published_before_it_was_cancelled_stays_said(
+    runtime: Runtime, dispatcher: Dispatcher, schedule: Schedule, dataset: Dataset
+) -> None:
+    run = in_models(runtime, schedule, dataset)
+    start_models(runtime, dispatcher, run)
+    runtime.jobs.finish(job_id_of(run, schedule.models[0]), "succeeded", result={"generation": "7"})
+    first, second = cancel_run(runtime, run.id).models.values()
+    assert (first.state, first.generation, second.state) == ("succeeded", "7", "cancelled")
+
+
+def test_a_run_that_is_over_is_not_cancelled(runtime: Runtime, schedule: Schedule) -> None:
+    run, _ = begin(runtime, schedule, at("2026-11-24T02:30"), "clock")
+    end(runtime, run)
+    assert cancel_run(runtime, run.id).state == "succeeded"
+
+
 def in_models(runtime: Runtime, schedule: Schedule, dataset: Dataset) -> NightlyRun:
     """A run whose worker died when the dataset was there and no job yet."""
     run, _ = begin(runtime, schedule, at("2026-11-24T02:30"), "clock")
-    assert runtime.nights.claim(run.id, "drain", 60)
+    assert runtime.nights.begin_stage(run.id, "drain", 60)
     runtime.nights.update(run.id, dataset=dataset.version)
     runtime.nights.advance(run.id, "drain", "dataset")
     runtime.nights.advance(run.id, "dataset", "models")

@@ -61,16 +61,21 @@ def nights(
     run_id: Annotated[str | None, typer.Argument(metavar="RUN", help="Show this run's models.")] = None,
     schedule: Annotated[str | None, typer.Option(help="Only runs of this schedule.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="How many at the most, newest first.")] = 20,
+    cancel: Annotated[
+        bool, typer.Option("--cancel", help="End the run as failed, and its jobs with it.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """List nightly runs with their states, times and models, or show one model by model."""
+    """List nightly runs with their states, times and models, show one model by model, or cancel one."""
     from topshelf.cli.night_display import document, models_table, nights_table
-    from workers.nights import with_outcomes
+    from workers.nights import cancel_run, with_outcomes
     from workers.runtime import Runtime
 
     runtime = Runtime(Settings.from_environment())
+    if cancel and run_id is None:
+        raise typer.BadParameter("name the run to cancel: topshelf nights RUN --cancel")
     if run_id is not None:
-        run = with_outcomes(runtime, runtime.nights.get(run_id))
+        run = cancel_run(runtime, run_id) if cancel else with_outcomes(runtime, runtime.nights.get(run_id))
         print_json(document(run)) if as_json else console.print(models_table(run))
         return
     found = runtime.nights.list(limit=limit, schedule=schedule)

@@ -130,6 +130,17 @@ def test_a_run_under_way_shows_how_far_its_jobs_are(topshelf: Topshelf, runtime:
     assert with_outcomes(runtime, runtime.nights.get("nightly-2026-11-24")).models["als"].state == "running"
 
 
+def test_a_run_is_cancelled_with_its_jobs(topshelf: Topshelf, runtime: Runtime) -> None:
+    topshelf("nightly", "--date", "2026-11-24", "--no-wait")
+    cancelled = topshelf("nights", "nightly-2026-11-24", "--cancel", "--json").answer
+    assert (cancelled["state"], cancelled["reason"]) == ("failed", "cancelled by hand")
+    assert [model["state"] for model in cancelled["models"]] == ["cancelled", "cancelled"]
+    assert topshelf("nights", "nightly-2026-11-24", "--cancel").exit_code == 0
+    assert topshelf("nights", "gone", "--cancel").exit_code == 5
+    assert "topshelf nights RUN --cancel" in topshelf("nights", "--cancel").err
+    assert topshelf("nightly", "--date", "2026-11-24", "--again", "--no-wait").exit_code == 0
+
+
 def test_what_is_due_next_is_said(topshelf: Topshelf, runtime: Runtime) -> None:
     [schedule] = topshelf("schedules", "--json").answer
     assert schedule["next"].endswith("T03:00+09:00")
