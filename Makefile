@@ -9,7 +9,7 @@ ifneq ($(wildcard ../shared/data),)
 export TOPSHELF_TEST_DATA ?= $(abspath ../shared/data)
 endif
 
-.PHONY: demo test test-kills test-tools test-secrets check format clean help
+.PHONY: demo test test-kills test-tools test-secrets test-engine check format clean help
 
 help: ## say what can be made
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -28,6 +28,9 @@ test-tools: $(VENV)/test.done ## start MLflow and Bugsink (where .venv/bugsink h
 
 test-secrets: $(VENV)/test.done ## provoke errors that might show a password; five minutes
 	$(BIN)/python -m pytest -m secrets $(PYTEST_ARGS)
+
+test-engine: $(VENV)/test.done ## build the images, run the compose file in a Docker engine; ten minutes
+	$(BIN)/python -m pytest -m engine $(PYTEST_ARGS)
 
 check: $(VENV)/test.done ## ruff, mypy --strict, import-linter
 	$(BIN)/ruff check .

@@ -46,6 +46,12 @@ def image_files(service: Service) -> dict[str, Path]:
     return {target: ROOT / source for source, target in copied}
 
 
+def image_sources() -> list[str]:
+    """What is sent to the engine: the files and folders that images are made of."""
+    lines = (ROOT / ".dockerignore").read_text().splitlines()
+    return [line[1:] for line in lines if line.startswith("!")]
+
+
 def _last_stage(service: Service) -> str:
     if "build" not in service:
         return ""

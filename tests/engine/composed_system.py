@@ -1,0 +1,84 @@
+"""The compose file's services in containers, from a copy of what the images are made of."""
+
+import json
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tests.deploy.composed import ROOT, image_sources
+
+PROJECT = "topshelf-test"
+PROFILES = ("scaled", "monitoring", "tracking", "errors")
+COMMAND_SECONDS = 1_200
+
+
+class ComposedSystem:
+    """One compose project in a folder of its own; its ports are those of the file."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir()
+        shutil.copytree(ROOT / "deploy", folder / "deploy")
+        for source in ("docker-compose.yml", ".dockerignore", *image_sources()):
+            place = ROOT / source
+            if place.is_dir():
+                ignored = shutil.ignore_patterns("__pycache__")
+                shutil.copytree(place, folder / source, ignore=ignored, dirs_exist_ok=True)
+            else:
+                shutil.copy2(place, folder / source)
+        self._environ = os.environ | {"COMPOSE_PROJECT_NAME": PROJECT, "COMPOSE_PROFILES": ""}
+
+    def shell(self, script: str) -> str:
+        """What a script prints; it runs in the project's folder and fails with its first command."""
+        return self._run(["bash", "-euo", "pipefail", "-c", script], self._environ)
+
+    def compose(self, *arguments: str, profiles: Sequence[str] = PROFILES) -> str:
+        """What ``docker compose`` prints."""
+        environ = self._environ | {"COMPOSE_PROFILES": ",".join(profiles)}
+        return self._run(["docker", "compose", *arguments], environ)
+
+    def containers(self, *services: str) -> list[str]:
+        """Ids of the containers, of some services where named."""
+        return self.compose("ps", "--all", "--quiet", *services).split()
+
+    def inspect(self, container: str) -> dict[str, Any]:
+        """What the engine knows of a container."""
+        [found] = json.loads(self._run(["docker", "inspect", container], self._environ))
+        return dict(found)
+
+    def kill_main_process(self, container: str) -> None:
+        """``kill -9`` of what the container's init started."""
+        child = self._run(["docker", "exec", container, "cat", "/proc/1/task/1/children"], self._environ)
+        self._run(["docker", "exec", container, "sh", "-c", f"kill -9 {child.split()[0]}"], self._environ)
+
+    def wait_until_restarted(self, container: str, timeout_seconds: float) -> None:
+        """Wait until it was started anew and is healthy."""
+        deadline = time.monotonic() + timeout_seconds
+        while True:
+            found = self.inspect(container)
+            health = found["State"]["Health"]["Status"]
+            if found["RestartCount"] == 1 and health == "healthy":
+                return
+            assert time.monotonic() < deadline, (found["Name"], found["RestartCount"], health)
+            time.sleep(1)
+
+    def remove(self) -> None:
+        """Take away its containers, networks and volumes; the images stay."""
+        self.compose("down", "--volumes", "--remove-orphans", "--timeout", "10")
+
+    def _run(self, command: Sequence[str], environ: Mapping[str, str]) -> str:
+        done = subprocess.run(
+            command,
+            cwd=self.folder,
+            env=environ,
+            capture_output=True,
+            text=True,
+            timeout=COMMAND_SECONDS,
+            check=False,
+        )
+        assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}{done.stderr}"
+        return done.stdout

@@ -1,0 +1,45 @@
+"""A Docker engine, and the compose file's services in it."""
+
+import json
+import shutil
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+
+from tests.engine.composed_system import ComposedSystem
+
+
+def asked(*command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="session")
+def engine() -> None:
+    """An engine and compose; what wants them is skipped elsewhere."""
+    if shutil.which("docker") is None or asked("docker", "info").returncode:
+        pytest.skip("there is no Docker engine here")
+    if asked("docker", "compose", "version").returncode:
+        pytest.skip("there is no `docker compose` here")
+
+
+@pytest.fixture(scope="module")
+def system(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ComposedSystem]:
+    """A project with nothing in it yet; it is taken away in the end."""
+    system = ComposedSystem(tmp_path_factory.mktemp("engine") / "project")
+    try:
+        yield system
+    finally:
+        system.remove()
+
+
+@pytest.fixture
+def foreign_images(system: ComposedSystem, profile: str) -> None:
+    """The images of others that a profile takes; what wants them is skipped where they cannot be had."""
+    services = json.loads(system.compose("config", "--format", "json", profiles=[profile]))["services"]
+    for image in {service["image"] for service in services.values() if "build" not in service}:
+        if (
+            asked("docker", "image", "inspect", image).returncode
+            and asked("docker", "pull", image).returncode
+        ):
+            pytest.skip(f"{image} cannot be had here")

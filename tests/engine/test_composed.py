@@ -1,0 +1,115 @@
+"""The images are built and the compose file is run by a real engine, as docs/deploying.md says.
+
+The tests go on from each other, in this order; `make test-engine` runs them.
+"""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+
+from tests.deploy.composed import ROOT, services
+from tests.deploy.test_images import READER_MB
+from tests.engine.composed_system import PROFILES, ComposedSystem
+
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(1_800)]
+
+RESTART_SECONDS = 180
+SECRET_LENGTH = 16
+"""Shorter ones are no secrets: files that are empty, as nothing is reported."""
+STOPPED = {0, 143}
+"""Exit codes of a service that was asked to stop: 143 is SIGTERM, passed on once all is put in order."""
+KILLED = [name for name, service in services().items() if service.get("profiles") != ["gpu"]]
+
+
+def blocks(page: str, kind: str) -> list[str]:
+    """The fenced blocks of a page."""
+    return re.findall(rf"^```{kind}\n((?:.*\n)*?)```$", (ROOT / "docs" / page).read_text(), re.MULTILINE)
+
+
+def answer(url: str, token: str = "") -> Any:
+    """What stands in the JSON of an answer."""
+    return httpx.get(url, headers={"Authorization": f"Bearer {token}"}).raise_for_status().json()
+
+
+def write_ratings(path: Path) -> None:
+    """Two hundred users who each like one of four kinds of items."""
+    draws = np.random.default_rng(0)
+    lines = ["user_id,item_id,rating,timestamp"]
+    for user in range(1, 201):
+        for item in draws.choice(40, 15, replace=False):
+            lines.append(f"{user},{1 + 40 * (user % 4) + item},5,{1_700_000_000 + 1_000 * len(lines)}")
+    path.write_text("\n".join(lines) + "\n")
+
+
+def test_the_page_builds_starts_stocks_and_reads(system: ComposedSystem) -> None:
+    [first] = [block for block in blocks("deploying.md", "sh") if "docker compose up --build" in block]
+    write_ratings(system.folder / "ratings.csv")
+    script = first.replace("up --build --detach", "up --build --detach --wait")
+    assert script != first
+    printed = system.shell(script)
+    assert len(json.loads(printed.splitlines()[-1])["items"]) == 10
+
+
+def test_the_readers_image_is_light_and_trains_nothing(system: ComposedSystem) -> None:
+    bytes_of = "docker image inspect --format '{{.Size}}'"
+    sizes = system.shell(f"{bytes_of} topshelf-control python:3.12-slim-bookworm").split()
+    assert 30e6 < int(sizes[0]) - int(sizes[1]) < (READER_MB + 30) * 1024**2
+    tried = system.shell("docker run --rm topshelf-control python -c 'import torch' 2>&1 || true")
+    assert "No module named 'torch'" in tried
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.usefixtures("foreign_images")
+def test_a_profile_becomes_healthy(system: ComposedSystem, profile: str) -> None:
+    system.compose("up", "--build", "--detach", "--wait", profiles=[profile])
+    token = (system.folder / "secrets" / "tokens_read").read_text()
+    if profile == "scaled":
+        assert len(answer("http://127.0.0.1:8080/reco/als/2", token)["items"]) == 10
+        assert len(system.containers("reader")) == 3
+    elif profile == "monitoring":
+        targets = answer("http://127.0.0.1:9090/api/v1/targets")["data"]["activeTargets"]
+        assert {target["labels"]["job"] for target in targets} == {"api", "worker", "exporter"}
+        assert answer("http://127.0.0.1:3000/api/health")["database"] == "ok"
+
+
+@pytest.mark.parametrize("service", KILLED)
+def test_what_is_killed_comes_back(system: ComposedSystem, service: str) -> None:
+    found = system.containers(service)
+    if not found:
+        pytest.skip(f"{service} was not started")
+    system.kill_main_process(found[0])
+    system.wait_until_restarted(found[0], RESTART_SECONDS)
+
+
+def test_lists_are_there_after_everything_was_killed(system: ComposedSystem) -> None:
+    token = (system.folder / "secrets" / "tokens_read").read_text()
+    assert len(answer("http://127.0.0.1:8000/reco/als/1", token)["items"]) == 10
+
+
+def test_a_backup_is_made_and_taken_out(system: ComposedSystem) -> None:
+    [block] = [block for block in blocks("operations.md", "sh no-run") if "topshelf backup" in block]
+    system.shell("\n".join(line for line in block.splitlines() if line.startswith("docker compose")))
+    [backup] = system.folder.glob("*.tar")
+    assert backup.stat().st_size > 0
+
+
+def test_no_secret_shows(system: ComposedSystem) -> None:
+    secrets = [path.read_text() for path in (system.folder / "secrets").iterdir()]
+    secrets = [secret for secret in secrets if len(secret) >= SECRET_LENGTH]
+    assert len(secrets) > 10
+    shown = [json.dumps(system.inspect(container)) for container in system.containers()]
+    shown += [system.compose("config"), system.compose("logs")]
+    for secret in secrets:
+        assert not [text for text in shown if secret in text]
+
+
+def test_everything_stops_in_its_grace(system: ComposedSystem) -> None:
+    system.compose("stop")
+    states = {container: system.inspect(container)["State"] for container in system.containers()}
+    assert {state["ExitCode"] for state in states.values()} <= STOPPED
+    assert not [state for state in states.values() if state["OOMKilled"]]
