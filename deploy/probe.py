@@ -27,20 +27,24 @@ def exporter(settings: Settings) -> bool:
 
 
 def worker(settings: Settings) -> bool:
-    """The worker of this host answers a ping over the broker."""
-    from workers.celery_app import create_app  # noqa: PLC0415 -- a reader's image has no Celery
+    """The worker of this host answers a ping over the broker, asked without loading what its tasks need."""
+    from celery import Celery  # noqa: PLC0415 -- a reader's image has no Celery
+
+    from store.dispatch import broker_options  # noqa: PLC0415
 
     name = f"celery@{socket.gethostname()}"
-    return bool(create_app(settings).control.ping(destination=[name], timeout=ANSWER_SECONDS))
+    with Celery(broker=settings.durable_url.get_secret_value()) as app:
+        app.conf.broker_transport_options = broker_options(settings.task_limit_seconds)
+        return bool(app.control.ping(destination=[name], timeout=ANSWER_SECONDS))
 
 
 def beat(settings: Settings) -> bool:
     """The scheduler's lock is held; beat renews it with every turn and it expires half a minute after."""
-    from store.connection import connect  # noqa: PLC0415
-    from workers.celery_app import create_app  # noqa: PLC0415
+    from store.connection import connect  # noqa: PLC0415 -- the other probes need no Redis
+    from store.keys import Keys  # noqa: PLC0415
 
     with connect(settings.durable_url.get_secret_value(), timeout_seconds=ANSWER_SECONDS) as client:
-        return bool(client.exists(create_app(settings).redbeat_conf.lock_key))
+        return bool(client.exists(Keys(settings.key_prefix).beat_lock))
 
 
 PROBES: dict[str, Callable[[Settings], bool]] = {
