@@ -29,7 +29,10 @@ from workers.dispatch import Dispatcher
 from workers.runtime import Runtime
 
 MODEL = "als"
-POLL_SECONDS = 0.1
+POLL_SECONDS = 0.02
+"""The smallest run fills in two seconds."""
+WATCH_SECONDS = 0.25
+"""Adding up a worker's pages takes it some milliseconds."""
 START_SECONDS = 60.0
 LIMIT_SECONDS = 1800.0
 GB = 1e9
@@ -198,7 +201,7 @@ def _watched(worker: psutil.Process, redis: psutil.Process) -> Iterator[dict[str
     over = threading.Event()
 
     def watch() -> None:
-        while not over.wait(POLL_SECONDS):
+        while not over.wait(WATCH_SECONDS):
             try:
                 processes = [worker, *worker.children(recursive=True)]
                 held = sum(process.memory_full_info().pss for process in processes)
