@@ -1,4 +1,4 @@
-"""The images are made of what exists, and of enough; there is no engine here to build them."""
+"""The images are made of what exists, and of enough; `make test-engine` builds them."""
 
 import os
 import re

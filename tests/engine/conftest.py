@@ -34,12 +34,12 @@ def system(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[C
 
 
 @pytest.fixture
-def foreign_images(system: ComposedSystem, profile: str) -> None:
-    """The images of others that a profile takes; what wants them is skipped where they cannot be had."""
+def startable(system: ComposedSystem, profile: str) -> list[str]:
+    """The services of a profile, without those whose image is somebody else's and cannot be had here."""
     services = json.loads(system.compose("config", "--format", "json", profiles=[profile]))["services"]
-    for image in {service["image"] for service in services.values() if "build" not in service}:
-        if (
-            asked("docker", "image", "inspect", image).returncode
-            and asked("docker", "pull", image).returncode
-        ):
-            pytest.skip(f"{image} cannot be had here")
+    return [name for name, service in services.items() if "build" in service or can_be_had(service["image"])]
+
+
+def can_be_had(image: str) -> bool:
+    """Whether an image is here or can be pulled."""
+    return any(asked("docker", *words, image).returncode == 0 for words in (("image", "inspect"), ("pull",)))

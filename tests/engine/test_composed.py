@@ -15,6 +15,7 @@ import pytest
 from tests.deploy.composed import ROOT, services
 from tests.deploy.test_images import READER_MB
 from tests.engine.composed_system import PROFILES, ComposedSystem
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(1_800)]
 
@@ -31,6 +32,12 @@ def blocks(page: str, kind: str) -> list[str]:
     return re.findall(rf"^```{kind}\n((?:.*\n)*?)```$", (ROOT / "docs" / page).read_text(), re.MULTILINE)
 
 
+def compose_lines(page: str, containing: str) -> str:
+    """What a block that is not run elsewhere tells compose to do."""
+    [block] = [block for block in blocks(page, "sh no-run") if containing in block]
+    return "\n".join(line for line in block.splitlines() if line.startswith("docker compose"))
+
+
 def answer(url: str, token: str = "") -> Any:
     """What stands in the JSON of an answer."""
     return httpx.get(url, headers={"Authorization": f"Bearer {token}"}).raise_for_status().json()
@@ -44,6 +51,21 @@ def write_ratings(path: Path) -> None:
         for item in draws.choice(40, 15, replace=False):
             lines.append(f"{user},{1 + 40 * (user % 4) + item},5,{1_700_000_000 + 1_000 * len(lines)}")
     path.write_text("\n".join(lines) + "\n")
+
+
+def is_stocked(system: ComposedSystem) -> bool:
+    """Whether the control API answers with a whole list."""
+    token = (system.folder / "secrets" / "tokens_read").read_text()
+    try:
+        return len(answer("http://127.0.0.1:8000/reco/als/1", token)["items"]) == 10
+    except httpx.HTTPError:
+        return False
+
+
+def jobs_scraped() -> set[str]:
+    """The jobs that Prometheus has figures of."""
+    targets = answer("http://127.0.0.1:9090/api/v1/targets")["data"]["activeTargets"]
+    return {target["labels"]["job"] for target in targets if target["health"] == "up"}
 
 
 def test_the_page_builds_starts_stocks_and_reads(system: ComposedSystem) -> None:
@@ -64,16 +86,15 @@ def test_the_readers_image_is_light_and_trains_nothing(system: ComposedSystem) -
 
 
 @pytest.mark.parametrize("profile", PROFILES)
-@pytest.mark.usefixtures("foreign_images")
-def test_a_profile_becomes_healthy(system: ComposedSystem, profile: str) -> None:
-    system.compose("up", "--build", "--detach", "--wait", profiles=[profile])
+def test_a_profile_becomes_healthy(system: ComposedSystem, profile: str, startable: list[str]) -> None:
+    system.compose("up", "--build", "--detach", "--wait", *startable, profiles=[profile])
     token = (system.folder / "secrets" / "tokens_read").read_text()
     if profile == "scaled":
         assert len(answer("http://127.0.0.1:8080/reco/als/2", token)["items"]) == 10
         assert len(system.containers("reader")) == 3
-    elif profile == "monitoring":
-        targets = answer("http://127.0.0.1:9090/api/v1/targets")["data"]["activeTargets"]
-        assert {target["labels"]["job"] for target in targets} == {"api", "worker", "exporter"}
+    if "prometheus" in startable:
+        wait_until(lambda: jobs_scraped() == {"api", "worker", "exporter"}, "everybody scraped")
+    if "grafana" in startable:
         assert answer("http://127.0.0.1:3000/api/health")["database"] == "ok"
 
 
@@ -81,21 +102,27 @@ def test_a_profile_becomes_healthy(system: ComposedSystem, profile: str) -> None
 def test_what_is_killed_comes_back(system: ComposedSystem, service: str) -> None:
     found = system.containers(service)
     if not found:
-        pytest.skip(f"{service} was not started")
+        pytest.skip(f"the image of {service} cannot be had here")
     system.kill_main_process(found[0])
-    system.wait_until_restarted(found[0], RESTART_SECONDS)
+    wait_until(lambda: system.has_restarted(found[0]), f"{service} healthy again", RESTART_SECONDS)
 
 
 def test_lists_are_there_after_everything_was_killed(system: ComposedSystem) -> None:
-    token = (system.folder / "secrets" / "tokens_read").read_text()
-    assert len(answer("http://127.0.0.1:8000/reco/als/1", token)["items"]) == 10
+    assert is_stocked(system)
 
 
 def test_a_backup_is_made_and_taken_out(system: ComposedSystem) -> None:
-    [block] = [block for block in blocks("operations.md", "sh no-run") if "topshelf backup" in block]
-    system.shell("\n".join(line for line in block.splitlines() if line.startswith("docker compose")))
+    system.shell(compose_lines("operations.md", "topshelf backup"))
     [backup] = system.folder.glob("*.tar")
     assert backup.stat().st_size > 0
+
+
+def test_a_backup_is_restored_over_what_is_there(system: ComposedSystem) -> None:
+    system.compose("stop", *(name for name in KILLED if not name.startswith("redis-")))
+    assert "these jobs stock the models again" in system.shell(
+        compose_lines("operations.md", "topshelf restore")
+    )
+    wait_until(lambda: is_stocked(system), "the lists back", RESTART_SECONDS)
 
 
 def test_no_secret_shows(system: ComposedSystem) -> None:

@@ -12,7 +12,8 @@ import pytest
 import yaml
 
 from store.embedded import free_port
-from tests.system.running import System, wait_until
+from tests.system.running import System
+from tests.waiting import wait_until
 from tests.workers.filling import taste_dataset
 from workers.celery_app import create_app
 from workers.dispatch import Dispatcher
@@ -25,7 +26,7 @@ ALERTS = ROOT / "deploy" / "prometheus" / "alerts.yml"
 
 BLOCK = re.compile(r"^```(.*)\n((?:.*\n)*?)```$", re.MULTILINE)
 NOT_RUN_HERE = {
-    "no-run": ("Add a GPU worker", "Add readers", "Backup and restore"),
+    "no-run": ("Add a GPU worker", "Add readers", "Backup and restore", "Backup and restore"),
     "console": ("Tokens and passwords", "Upgrade with two versions live"),
 }
 """Where blocks stand that want a GPU, Docker or Kubernetes, or are transcripts."""
