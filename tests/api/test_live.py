@@ -2,7 +2,7 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -20,20 +20,12 @@ from store.keys import Keys
 from tests.api.caller import Caller, calling
 from tests.api.conftest import EVENTS, READ
 from tests.api.shop import MOST_POPULAR, USERS, Shop, item, list_of
+from tests.waiting import wait_until
 from topshelf.settings import Settings
 
 DEADLINE_SECONDS = 20.0
 NEVER_ASKED = 9
 """Somebody of another bucket than 7."""
-
-
-def wait_until(true: Callable[[], bool]) -> float:
-    """Seconds until something is true."""
-    started = time.monotonic()
-    while not true():
-        assert time.monotonic() - started < DEADLINE_SECONDS, "it never came true"
-        time.sleep(0.01)
-    return time.monotonic() - started
 
 
 def generation_of(api: Caller) -> str:

@@ -20,7 +20,8 @@ from store.embedded import EmbeddedRedis, free_port
 from store.keys import Keys
 from tests.api.conftest import READ
 from tests.api.shop import MOST_POPULAR, USERS, Shop, item, list_of
-from tests.api.test_server import serving, wait_until
+from tests.api.test_server import serving
+from tests.waiting import wait_until
 from topshelf.settings import Settings
 
 HOT, STRANGER = 7, 999

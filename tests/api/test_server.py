@@ -4,7 +4,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 import httpx
@@ -13,6 +13,7 @@ import pytest
 from store.embedded import free_port
 from tests.api.conftest import ADMIN, READ
 from tests.api.shop import Shop, list_of
+from tests.waiting import wait_until
 from topshelf.settings import Settings, process_environment
 
 SERVE = [sys.executable, "-m", "api"]
@@ -40,13 +41,6 @@ def is_ready(url: str) -> bool:
         return httpx.get(f"{url}/health/ready", timeout=5).status_code == 200
     except httpx.HTTPError:
         return False
-
-
-def wait_until(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while not true():
-        assert time.monotonic() < deadline, "it never came true"
-        time.sleep(0.01)
 
 
 @pytest.fixture

@@ -1,10 +1,8 @@
 """Generations for tests, stocked through the store as a worker does it."""
 
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
-import pytest
 import redis
 
 from store.buckets import bucket_count, chunk_ranges
@@ -17,7 +15,6 @@ from store.user_buckets import UserBuckets
 from store.writing import BucketWriter, write_blocks
 
 USERS = [f"user {number}" for number in range(1, 61)] + ["ümläut", "用户", "🦊", "a}b{c", " "]
-PATIENCE_SECONDS = 10.0
 
 
 class Stocking:
@@ -146,12 +143,3 @@ def write_lists(
     blocks = buckets.blocks(range(generation.n_buckets) if numbers is None else numbers, 50)
     writer = BucketWriter(client, keys, generation)
     return write_blocks(writer, blocks, lambda users: pack_lists([rows[user] for user in users], generation))
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    """Poll until a condition holds."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not condition():
-        if time.monotonic() > deadline:
-            pytest.fail("it did not come about")
-        time.sleep(0.01)

@@ -2,7 +2,8 @@ import redis
 
 from store.generations import Generations
 from store.keys import Keys
-from tests.store.stocking import Stocking, wait_until
+from tests.store.stocking import Stocking
+from tests.waiting import wait_until
 
 
 def unclaimed(generations: Generations, name: str, idle_seconds: float = 0) -> list[int]:

@@ -6,7 +6,7 @@ import redis
 
 from store.jobs import FINAL_STATES, STAGES, Job, Jobs, first_task
 from store.keys import Keys
-from tests.store.stocking import wait_until
+from tests.waiting import wait_until
 from topshelf.errors import JobNotFound, StoreError
 
 

@@ -3,7 +3,7 @@ import redis
 
 from store.keys import Keys
 from store.locks import ModelLock
-from tests.store.stocking import wait_until
+from tests.waiting import wait_until
 from topshelf.errors import LockHeld
 
 

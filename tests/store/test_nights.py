@@ -7,7 +7,7 @@ from store import documents
 from store.keys import Keys
 from store.night import ModelOutcome, NightlyRun
 from store.nights import Nights, Notice
-from tests.store.stocking import wait_until
+from tests.waiting import wait_until
 from topshelf.errors import NightNotFound, StoreError
 
 

@@ -4,7 +4,8 @@ import redis
 
 from store.keys import Keys
 from store.pace import Pace, read_pace
-from tests.store.stocking import Stocking, wait_until
+from tests.store.stocking import Stocking
+from tests.waiting import wait_until
 
 
 def set_back(client: redis.Redis, name: str, seconds: float) -> None:

@@ -18,7 +18,8 @@ from store.jobs import Jobs
 from store.keys import Keys
 from store.locks import ModelLock
 from store.recents import Recents
-from tests.store.stocking import USERS, Stocking, wait_until
+from tests.store.stocking import USERS, Stocking
+from tests.waiting import wait_until
 
 KEYS = Keys()
 CHUNK = (KEYS.generation("als", "7"), KEYS.chunks("als", "7"), KEYS.leases("als", "7"))

@@ -23,7 +23,7 @@ from store.rows import RowShape
 from store.sizing import NEIGHBOUR_BYTES, bucket_sizes, generation_bytes
 from store.user_buckets import UserBuckets
 from store.writing import BucketWriter, write_blocks
-from tests.store.stocking import wait_until
+from tests.waiting import wait_until
 
 KEYS = Keys()
 USERS, FIRST_USER = 40_000, 500_000

@@ -14,7 +14,8 @@ from typing import Any
 
 from store.connection import connect
 from store.embedded import EmbeddedRedis, free_port
-from tests.workers.conftest import WorkerProcess, finished, wait_until
+from tests.waiting import wait_until
+from tests.workers.conftest import WorkerProcess, finished
 from tests.workers.filling import taste_dataset
 from topshelf.settings import Settings, process_environment
 from workers.exposition import FOLDER_VARIABLE

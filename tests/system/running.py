@@ -4,18 +4,13 @@ import json
 import signal
 import subprocess
 import sys
-import time
 import urllib.request
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from store.embedded import free_port
+from tests.waiting import wait_until
 from topshelf.settings import Settings, process_environment
-
-READY_SECONDS = 60
 
 
 class System:
@@ -101,11 +96,3 @@ class System:
         with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 -- our own address
             text = answer.read()
             return (json.loads(text) if text else None), answer.headers
-
-
-def wait_until(condition: Callable[[], bool], what: str, seconds: float = READY_SECONDS) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            pytest.fail(f"{what}: not within {seconds:g} s")
-        time.sleep(0.05)

@@ -11,7 +11,7 @@ import pytest
 from flower.urls import handlers
 
 from tests.system.canaries import CanarySystem
-from tests.system.running import wait_until
+from tests.waiting import wait_until
 
 OPEN = {r"/metrics", r"/healthcheck", r"/static/(.*)", r"/logout$"}
 """What Flower answers without a password: figures by task and worker, and files that come with it."""

@@ -19,7 +19,8 @@ from tests.api.shop import Shop, list_of
 from tests.api.test_server import serving
 from tests.bugsink.server import Arrived, Bugsink, serving_bugsink
 from tests.topshelf.reports.capturing import reporting
-from tests.workers.conftest import WorkerProcess, wait_until
+from tests.waiting import wait_until
+from tests.workers.conftest import WorkerProcess
 from topshelf.reports import Monitor, Place, Reports
 from topshelf.reports.trial import TITLE, report_on_purpose
 from topshelf.settings import Settings

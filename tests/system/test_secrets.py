@@ -7,7 +7,7 @@ from typing import Any
 
 from store.connection import connect
 from tests.system.canaries import SENTRY_KEY, CanarySystem, answer_of, leaks
-from tests.system.running import wait_until
+from tests.waiting import wait_until
 
 ROUTES = (
     *("/docs", "/openapi.json", "/health", "/health/live", "/health/ready", "/metrics", "/nowhere"),

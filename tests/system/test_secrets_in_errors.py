@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from store.embedded import free_port
 from tests.system.canaries import REDIS_PASSWORD, CanarySystem, leaks
-from tests.system.running import wait_until
+from tests.waiting import wait_until
 from workers.celery_app import create_app
 from workers.dispatch import Dispatcher
 from workers.runtime import Runtime

@@ -14,7 +14,8 @@ import pytest
 
 from interactions.datasets import Datasets
 from models.artifacts import Artifacts
-from tests.system.running import System, wait_until
+from tests.system.running import System
+from tests.waiting import wait_until
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from interactions.columns import CATEGORIES, ITEM, TIMESTAMP, TITLE, USER, WEIGH
 from interactions.dataset import Dataset
 from store.jobs import Job
 from store.keys import Keys
+from tests.waiting import wait_until
 from topshelf.settings import Settings, process_environment
 from workers.celery_app import TopshelfCelery, create_app
 from workers.cron import now_in
@@ -26,16 +26,6 @@ from workers.runtime import Runtime
 from workers.schedules import schedules_of
 
 USERS, TASTES, TASTE_ITEMS = 300, 4, 30
-PATIENCE_SECONDS = 60
-
-
-def wait_until(condition: Callable[[], bool], what: str, seconds: float = PATIENCE_SECONDS) -> None:
-    """Poll until a condition holds."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            pytest.fail(f"{what}: not within {seconds:g} s")
-        time.sleep(0.05)
 
 
 class WorkerProcess:

@@ -18,7 +18,8 @@ from store.jobs import Job
 from store.recents import Recents
 from tests.api.caller import calling
 from tests.api.conftest import READ
-from tests.workers.conftest import WorkerProcess, finished, succeeded, wait_until
+from tests.waiting import wait_until
+from tests.workers.conftest import WorkerProcess, finished, succeeded
 from tests.workers.filling import fill, opened
 from topshelf.backups.making import make_backup
 from topshelf.backups.restoring import FENCE_LEAP

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from redbeat import RedBeatScheduler, RedBeatSchedulerEntry
 
-from tests.workers.conftest import StartWorker, WorkerProcess, wait_until
+from tests.waiting import wait_until
+from tests.workers.conftest import StartWorker, WorkerProcess
 from topshelf.settings import Settings
 from workers.beat import ReportingBeat
 from workers.celery_app import TopshelfCelery, create_app

@@ -1,7 +1,8 @@
 """A cancelled precompute leaves nothing in Redis, whatever was under way."""
 
 from interactions.dataset import Dataset
-from tests.workers.conftest import StartWorker, finished, wait_until
+from tests.waiting import wait_until
+from tests.workers.conftest import StartWorker, finished
 from tests.workers.filling import keys_of, opened, taste_dataset, trained
 from workers.dispatch import Dispatcher
 from workers.runtime import Runtime

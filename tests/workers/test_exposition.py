@@ -12,7 +12,8 @@ import pytest
 
 from interactions.dataset import Dataset
 from store.embedded import free_port
-from tests.workers.conftest import StartWorker, succeeded, wait_until
+from tests.waiting import wait_until
+from tests.workers.conftest import StartWorker, succeeded
 from topshelf.errors import ServiceError, SettingsError
 from topshelf.settings import Settings, process_environment
 from workers import exposition

@@ -10,7 +10,8 @@ from store.events import Event
 from store.generation import Generation
 from store.job import JobKind
 from store.stocked import read_lists, read_rows
-from tests.workers.conftest import StartWorker, finished, long_known, succeeded, wait_until
+from tests.waiting import wait_until
+from tests.workers.conftest import StartWorker, finished, long_known, succeeded
 from workers.content import load_content
 from workers.dispatch import Dispatcher
 from workers.pipelines import start_pipelines

@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from store.embedded import EmbeddedRedis, free_port
-from tests.workers.conftest import PATIENCE_SECONDS, WorkerProcess
+from tests.waiting import PATIENCE_SECONDS
+from tests.workers.conftest import WorkerProcess
 from tests.workers.filling import live_rows, taste_dataset
 from topshelf.errors import StoreUnavailable
 from topshelf.settings import Settings

@@ -10,7 +10,8 @@ from pydantic import SecretStr
 from interactions.dataset import Dataset
 from store.events import Event
 from store.night import NightlyRun
-from tests.workers.conftest import StartWorker, finished, long_known, wait_until
+from tests.waiting import wait_until
+from tests.workers.conftest import StartWorker, finished, long_known
 from tests.workers.receiver import receiving
 from topshelf.settings import Settings
 from workers.celery_app import create_app

@@ -8,7 +8,7 @@ import pytest
 
 from interactions.dataset import Dataset
 from store.night import NightlyRun
-from tests.workers.conftest import wait_until
+from tests.waiting import wait_until
 from topshelf.errors import NightAtWork
 from topshelf.settings import Settings
 from workers.dispatch import Dispatcher

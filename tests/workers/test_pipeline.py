@@ -6,7 +6,8 @@ import pytest
 from interactions.dataset import Dataset
 from store.rows import unpack_row
 from store.stocked import read_rows
-from tests.workers.conftest import USERS, StartWorker, WorkerProcess, finished, succeeded, wait_until
+from tests.waiting import wait_until
+from tests.workers.conftest import USERS, StartWorker, WorkerProcess, finished, succeeded
 from topshelf.errors import StoreUnavailable
 from topshelf.settings import Settings
 from workers.dispatch import Dispatcher

@@ -6,7 +6,7 @@ import pytest
 
 from interactions.dataset import Dataset
 from store.events import Event
-from tests.workers.conftest import wait_until
+from tests.waiting import wait_until
 from tests.workers.filling import fill, keys_of, live_rows, opened
 from workers.dispatch import Dispatcher
 from workers.runtime import Runtime

@@ -1,7 +1,7 @@
 """The reconciler: sends again what went silent, and nothing else."""
 
 from interactions.dataset import Dataset
-from tests.workers.conftest import wait_until
+from tests.waiting import wait_until
 from workers.dispatch import Dispatcher
 from workers.runtime import Runtime
 from workers.tasks.reconcile import reconcile

@@ -9,7 +9,7 @@ import pytest
 from interactions.dataset import Dataset
 from store.jobs import Job
 from tests.topshelf.reports.capturing import Capturing, reporting
-from tests.workers.conftest import wait_until
+from tests.waiting import wait_until
 from tests.workers.filling import opened
 from topshelf.errors import GateRefused, JobCancelled, StoreUnavailable, TrainingFailed
 from topshelf.reports import Reports

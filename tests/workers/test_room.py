@@ -13,7 +13,7 @@ from store.generation import Pointer
 from store.jobs import Job
 from store.repair import reopen_lost_chunks
 from tests.store.stocking import Stocking
-from tests.workers.conftest import wait_until
+from tests.waiting import wait_until
 from tests.workers.filling import fill, keys_of, live_rows, opened, taste_dataset
 from topshelf.errors import NotEnoughRoom
 from topshelf.settings import Settings

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from redbeat import RedBeatSchedulerEntry
 
-from tests.workers.conftest import StartWorker, wait_until
+from tests.waiting import wait_until
+from tests.workers.conftest import StartWorker
 from topshelf.settings import Settings
 from workers.celery_app import TopshelfCelery, create_app
 from workers.runtime import Runtime

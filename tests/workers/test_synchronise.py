@@ -18,7 +18,8 @@ from pydantic import SecretStr
 
 from interactions.dataset import Dataset
 from store.embedded import free_port
-from tests.workers.conftest import WorkerProcess, succeeded, wait_until
+from tests.waiting import wait_until
+from tests.workers.conftest import WorkerProcess, succeeded
 from tests.workers.tracking.conftest import FINAL, INFO, write_run
 from topshelf.settings import Settings, process_environment
 from workers.dispatch import Dispatcher

@@ -7,7 +7,7 @@ import pytest
 from interactions.dataset import Dataset
 from models import registry
 from store.job import Job
-from tests.workers.conftest import wait_until
+from tests.waiting import wait_until
 from tests.workers.counting import EPOCH_SECONDS, Counting
 from topshelf.errors import StoreUnavailable
 from workers.dispatch import Dispatcher

@@ -12,7 +12,8 @@ from store import documents
 from store.generation import FORMAT
 from store.job import Job
 from store.keys import Keys
-from tests.workers.conftest import StartWorker, succeeded, wait_until
+from tests.waiting import wait_until
+from tests.workers.conftest import StartWorker, succeeded
 from tests.workers.filling import fill, opened
 from topshelf.settings import Settings
 from workers.celery_app import TopshelfCelery

@@ -11,11 +11,11 @@ import httpx
 import pytest
 
 from store.embedded import EmbeddedRedis
-from tests.api.test_server import wait_until
 from tests.topshelf.cli.outcome import Topshelf
 from tests.topshelf.cli.stocked import stocked_reader
 from tests.topshelf.cli.test_http import Reader, base
 from tests.topshelf.cli.test_http import reader as canned  # noqa: F401 -- a fixture
+from tests.waiting import wait_until
 from topshelf.settings import process_environment
 
 ON = ("--token", "admin-token", "--url")

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from store.jobs import Job, Jobs
 from store.keys import Keys
-from tests.store.stocking import wait_until
+from tests.waiting import wait_until
 from topshelf.cli import job_display
 from topshelf.cli.job_display import status_line, watch_jobs
 

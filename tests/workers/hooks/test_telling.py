@@ -10,7 +10,7 @@ from store.embedded import free_port
 from store.job import Job
 from store.night import ModelOutcome, NightlyRun
 from store.nights import Notice
-from tests.workers.conftest import wait_until
+from tests.waiting import wait_until
 from tests.workers.hooks.recorded import recorded
 from tests.workers.receiver import receiving
 from topshelf.settings import Settings
