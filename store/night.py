@@ -61,6 +61,7 @@ class NightlyRun:
         models: by name, in the schedule's order.
         dataset: the version every model is trained on.
         reason: why it failed or was skipped.
+        cancelled: when somebody asked for its end; its jobs come first.
         attempts: how often its present stage was begun.
         updated_epoch: epoch seconds of the last change, by the server's clock.
         lease_until: epoch seconds up to which somebody works on its stage; 0 for nobody.
@@ -79,6 +80,7 @@ class NightlyRun:
     models: dict[str, ModelOutcome] = field(default_factory=dict)
     dataset: str = ""
     reason: str = ""
+    cancelled: str = ""
     started: str = ""
     finished: str = ""
     updated: str = ""

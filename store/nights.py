@@ -20,13 +20,13 @@ from store.night import (
     Trigger,
     encoded,
 )
-from store.records import SECONDS_A_DAY, RecordKind, Records, now
+from store.records import SECONDS_A_DAY, RecordKind, Records, now_text
 from store.schedule_notes import ScheduleNotes
 from topshelf.errors import NightNotFound
 
 __all__ = ["END_STATES", "STAGES", "ModelOutcome", "NightlyRun", "Nights", "Notice"]
 
-UPDATABLE = frozenset({"models", "dataset", "reason"})
+UPDATABLE = frozenset({"models", "dataset", "reason", "cancelled"})
 
 
 @dataclass(frozen=True)
@@ -46,14 +46,14 @@ class Nights(Records[NightlyRun]):
         self, client: redis.Redis, keys: Keys, retention_days: float, lease_seconds: float = 60
     ) -> None:
         kind = RecordKind(
-            "nightly run",
-            keys.nights,
-            keys.night,
-            NightlyRun.from_fields,
-            encoded,
-            END_STATES,
-            UPDATABLE,
-            NightNotFound,
+            name="nightly run",
+            index=keys.nights,
+            key=keys.night,
+            read=NightlyRun.from_fields,
+            encoded=encoded,
+            end_states=END_STATES,
+            updatable=UPDATABLE,
+            missing=NightNotFound,
         )
         super().__init__(client, kind, retention_days, lease_seconds)
         self._keys = keys
@@ -75,7 +75,7 @@ class Nights(Records[NightlyRun]):
         reason: str = "",
     ) -> tuple[NightlyRun, bool]:
         """Record a run; an id that is there already gives the run behind it, and False."""
-        created = now()
+        created = now_text()
         given = NightlyRun(
             id=run_id,
             schedule=schedule,
@@ -92,8 +92,6 @@ class Nights(Records[NightlyRun]):
             finished=created if state in END_STATES else "",
             updated=created,
         )
-        # Indexed first: a crash in between leaves an id without a record, which every reader skips.
-        self._client.zadd(self._keys.nights_open, {run_id: time.time()}, nx=True)
         values = {name: getattr(given, name) for name in NightlyRun.__dataclass_fields__}
         is_new = self._create(run_id, encoded(values))
         return self.get(run_id), is_new
@@ -117,20 +115,13 @@ class Nights(Records[NightlyRun]):
         self._client.zrem(self._keys.nights_open, run_id)
 
     @store_errors()
-    def finish(
-        self,
-        run_id: str,
-        state: EndState,
-        reason: str = "",
-        models: Mapping[str, ModelOutcome] | None = None,
-    ) -> bool:
-        """End a run, with how its models fare where that is given; False when it is over already.
+    def finish(self, run_id: str, state: EndState, reason: str = "") -> bool:
+        """End a run; False when it is over already.
 
         Raises:
             NightNotFound: there is no such run.
         """
-        changes = {"reason": reason} if models is None else {"reason": reason, "models": models}
-        return self._finish(run_id, state, changes)
+        return self._finish(run_id, state, {"reason": reason})
 
     @store_errors()
     def notices(self, run_id: str) -> Mapping[str, Notice]:
@@ -158,6 +149,10 @@ class Nights(Records[NightlyRun]):
     def end_turn(self, owner: str) -> None:
         """Let the next one tell the hooks."""
         scripts.run(self._client, "release_lock", [self._keys.notices_lock], [owner])
+
+    def _enter(self, record_id: str) -> None:
+        super()._enter(record_id)
+        self._client.zadd(self._keys.nights_open, {record_id: time.time()}, nx=True)
 
     def _drop(self, record_id: str) -> None:
         self._client.unlink(self._keys.night_notices(record_id))

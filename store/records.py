@@ -83,7 +83,7 @@ class Records(Generic[R]):
         """One record.
 
         Raises:
-            JobNotFound, NightNotFound: there is none with this id, or it was dropped.
+            TopshelfError: the kind's ``missing``: there is none with this id, or it was dropped.
         """
         raw = self._client.hgetall(self._kind.key(record_id))
         if not raw:
@@ -102,7 +102,7 @@ class Records(Generic[R]):
     @store_errors()
     def begin_stage(self, record_id: str, stage: str, lease_seconds: float) -> bool:
         """Take a stage to work on; False unless it is the present one and nobody works on it."""
-        return bool(self._run("begin_stage", record_id, [stage, lease_seconds, now()]))
+        return bool(self._run("begin_stage", record_id, [stage, lease_seconds, now_text()]))
 
     @store_errors()
     def renew_stage(self, record_id: str, lease_seconds: float) -> bool:
@@ -112,29 +112,29 @@ class Records(Generic[R]):
     @store_errors()
     def advance(self, record_id: str, from_stage: str, to_stage: str) -> bool:
         """Move what is running on and free its lease; False when somebody did so before."""
-        return bool(self._run("advance_stage", record_id, [from_stage, to_stage, now()]))
+        return bool(self._run("advance_stage", record_id, [from_stage, to_stage, now_text()]))
 
     @store_errors()
     def update(self, record_id: str, **changes: Any) -> bool:
         """Change what is known; False when it is over, for what is over stays as it is.
 
         Raises:
-            JobNotFound, NightNotFound: there is no such record.
+            TopshelfError: the kind's ``missing``: there is no such record.
             StoreError: a field that does not exist, or that only a transition may change.
         """
         if unknown := changes.keys() - self._kind.updatable:
             raise StoreError(f"a {self._kind.name}'s {', '.join(sorted(unknown))} cannot be updated")
-        return self._changed("update_record", record_id, [now(), *self._kind.encoded(changes)])
+        return self._changed("update_record", record_id, [now_text(), *self._kind.encoded(changes)])
 
     def _create(self, record_id: str, fields: Sequence[str | bytes]) -> bool:
         """Write a record down; False where there is one with this id."""
         self._drop_old()
         # Indexed first: a crash in between leaves an id without a record, which every reader skips.
-        self._client.zadd(self._kind.index, {record_id: time.time()}, nx=True)
+        self._enter(record_id)
         return bool(self._run("create_record", record_id, fields))
 
     def _finish(self, record_id: str, state: str, changes: Mapping[str, Any]) -> bool:
-        return self._changed("finish_record", record_id, [state, now(), *self._kind.encoded(changes)])
+        return self._changed("finish_record", record_id, [state, now_text(), *self._kind.encoded(changes)])
 
     def _first(self, limit: int, wanted: Callable[[R], bool]) -> list[R]:
         """At most ``limit`` of those that are wanted, newest first."""
@@ -176,6 +176,9 @@ class Records(Generic[R]):
             if state is None or state.decode() in self._kind.end_states:
                 self._drop(record_id)
 
+    def _enter(self, record_id: str) -> None:
+        self._client.zadd(self._kind.index, {record_id: time.time()}, nx=True)
+
     def _drop(self, record_id: str) -> None:
         self._client.unlink(self._kind.key(record_id))
         self._client.zrem(self._kind.index, record_id)
@@ -193,6 +196,6 @@ class Records(Generic[R]):
         return self._kind.missing(f"there is no {self._kind.name} {record_id!r}")
 
 
-def now() -> str:
+def now_text() -> str:
     """The present moment as records hold it."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")

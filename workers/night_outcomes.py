@@ -40,10 +40,14 @@ def end_of(run: NightlyRun) -> tuple[EndState, str]:
     """The state a run ends in, its models being over, and the reason in words."""
     unhappy = [outcome for state in UNHAPPY for outcome in run.with_state(state)]
     skipped = run.with_state("skipped")
-    reason = "; ".join(f"{of.model} {of.state}: {of.reason}" for of in [*unhappy, *skipped])
+    reason = "; ".join(_said(outcome) for outcome in [*unhappy, *skipped])
     if unhappy:
         return "failed", reason
     return ("skipped" if len(skipped) == len(run.models) else "succeeded"), reason
+
+
+def _said(outcome: ModelOutcome) -> str:
+    return f"{outcome.model} {outcome.state}" + (f": {outcome.reason}" if outcome.reason else "")
 
 
 def seconds_of(run: NightlyRun) -> float | None:

@@ -12,11 +12,12 @@ from zoneinfo import ZoneInfo
 
 from store.job import Job
 from store.night import ModelOutcome, NightlyRun, Trigger
+from store.records import now_text
 from store.schedule_notes import ScheduleNote
 from topshelf.errors import InvalidConfig, JobNotFound, NightAtWork
 from workers.cron import due_on, is_daily_at_most, last_due, longest_gap_seconds, next_due, now_in
 from workers.dispatch import Dispatcher
-from workers.night_outcomes import outcome_of
+from workers.night_outcomes import end_of, outcome_of
 from workers.runtime import Runtime
 from workers.schedules import Schedule, schedules_of
 from workers.stage import MAX_ATTEMPTS
@@ -30,7 +31,6 @@ LATE_AFTER_SECONDS = 600
 """A run begun so long after it was due was missed and is caught up."""
 HOLDING_KINDS = frozenset({"pipeline", "precompute"})
 """Jobs that keep a model from being recomputed at the same time; a delta gives way."""
-CANCELLED = "cancelled by hand"
 
 
 def run_id_of(schedule: Schedule, due: dt.datetime) -> str:
@@ -161,30 +161,45 @@ def start_models(runtime: Runtime, dispatch: Dispatcher, run: NightlyRun) -> Non
     """Start the job of each model of a run that has none; one that another job is at work on is skipped."""
     models = dict(run.models)
     for outcome in run.with_state("waiting"):
+        if runtime.nights.get(run.id).cancelled:
+            return
         models[outcome.model] = begun = _start_model(runtime, dispatch, run, outcome.model)
-        if not runtime.nights.update(run.id, models=models):  # cancelled meanwhile, by one who saw no job yet
-            if begun.job:
-                runtime.jobs.request_cancel(begun.job)
+        if not runtime.nights.update(run.id, models=models) and begun.job:
+            runtime.jobs.request_cancel(begun.job)  # ended meanwhile, by one who saw no job yet
             return
 
 
 def cancel_run(runtime: Runtime, run_id: str) -> NightlyRun:
-    """End a run that is not over as failed, and ask its jobs to stop; returns it as it is then.
+    """Ask a run to end, and its jobs first; one that is over is left alone. Returns it as it is then.
 
-    What was published stays; a job that is publishing goes through with it.
+    It ends once its jobs are over, here or in the reconciler. What was published stays, and a job that is
+    publishing goes through with it.
 
     Raises:
         NightNotFound: there is no such run.
     """
-    run = with_outcomes(runtime, runtime.nights.get(run_id))
-    models = {name: _cancelled(outcome) for name, outcome in run.models.items()}
-    # The end comes first: from then on nobody begins a job of it.
-    if runtime.nights.finish(run_id, "failed", CANCELLED, models):
-        log.warning("nightly run %s: %s", run_id, CANCELLED)
-    for model in run.models:
-        if runtime.jobs.exists(job_id := job_id_of(run, model)):
-            runtime.jobs.request_cancel(job_id)
+    if runtime.nights.update(run_id, cancelled=now_text()):
+        log.warning("nightly run %s is cancelled", run_id)
+        return stop(runtime, runtime.nights.get(run_id))
     return with_outcomes(runtime, runtime.nights.get(run_id))
+
+
+def stop(runtime: Runtime, run: NightlyRun) -> NightlyRun:
+    """Ask every job of a cancelled run to stop, and end the run if all of them are over."""
+    models = {model: _stopped(runtime, run, outcome) for model, outcome in run.models.items()}
+    runtime.nights.update(run.id, models=models)
+    run = replace(run, models=models)
+    if all(outcome.over for outcome in models.values()):
+        end(runtime, run)
+    return runtime.nights.get(run.id)
+
+
+def end(runtime: Runtime, run: NightlyRun) -> None:
+    """End a run whose models are over."""
+    state, reason = end_of(run)
+    if runtime.nights.finish(run.id, state, reason):
+        level = logging.INFO if state == "succeeded" else logging.WARNING
+        log.log(level, "nightly run %s: %s%s", run.id, state, f" ({reason})" if reason else "")
 
 
 def job_id_of(run: NightlyRun, model: str) -> str:
@@ -206,7 +221,10 @@ def follow(runtime: Runtime, dispatch: Dispatcher) -> None:
     All that depends on the settings of workers is left to them: a command may do this, too.
     """
     for run in runtime.nights.active():
-        _move_on(runtime, dispatch, run)
+        if run.cancelled:
+            stop(runtime, run)
+        else:
+            _move_on(runtime, dispatch, run)
 
 
 def _move_on(runtime: Runtime, dispatch: Dispatcher, run: NightlyRun) -> None:
@@ -249,10 +267,13 @@ def _holder(runtime: Runtime, model: str, besides: str) -> Job | None:
     return next((job for job in at_work if job.kind in HOLDING_KINDS), None)
 
 
-def _cancelled(outcome: ModelOutcome) -> ModelOutcome:
+def _stopped(runtime: Runtime, run: NightlyRun, outcome: ModelOutcome) -> ModelOutcome:
+    outcome, job_id = _followed(runtime, outcome), job_id_of(run, outcome.model)
     if outcome.over:
         return outcome
-    return replace(outcome, state="cancelling" if outcome.job else "cancelled")
+    if runtime.jobs.exists(job_id):  # be it that whoever began it did not note it yet
+        return outcome_of(runtime.jobs.request_cancel(job_id))
+    return replace(outcome, state="cancelled", reason="it had not begun")
 
 
 def _followed(runtime: Runtime, outcome: ModelOutcome) -> ModelOutcome:

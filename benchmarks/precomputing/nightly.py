@@ -29,10 +29,8 @@ from workers.dispatch import Dispatcher
 from workers.runtime import Runtime
 
 MODEL = "als"
-POLL_SECONDS = 0.02
-"""The smallest run fills in two seconds."""
-WATCH_SECONDS = 0.25
-"""Adding up a worker's pages takes it some milliseconds."""
+POLL_SECONDS, WATCH_SECONDS = 0.02, 0.1
+"""How often the job and the memory are looked at: the smallest run fills in two seconds."""
 START_SECONDS = 60.0
 LIMIT_SECONDS = 1800.0
 GB = 1e9

@@ -1,7 +1,6 @@
 """The compose file's services in containers, from a copy of what the images are made of."""
 
 import json
-import os
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.deploy.composed import ROOT, image_sources
+from topshelf.settings import process_environment
 
 PROJECT = "topshelf-test"
 PROFILES = ("scaled", "monitoring", "tracking", "errors")
@@ -29,7 +29,12 @@ class ComposedSystem:
                 shutil.copytree(place, folder / source, ignore=ignored, dirs_exist_ok=True)
             else:
                 shutil.copy2(place, folder / source)
-        self._environ = os.environ | {"COMPOSE_PROJECT_NAME": PROJECT, "COMPOSE_PROFILES": ""}
+        self._environ = process_environment() | {"COMPOSE_PROJECT_NAME": PROJECT, "COMPOSE_PROFILES": ""}
+
+    @property
+    def read_token(self) -> str:
+        """What a client of the readers shows."""
+        return (self.folder / "secrets" / "tokens_read").read_text()
 
     def shell(self, script: str) -> str:
         """What a script prints; it runs in the project's folder and fails with its first command."""
@@ -54,10 +59,13 @@ class ComposedSystem:
         child = self._run(["docker", "exec", container, "cat", "/proc/1/task/1/children"], self._environ)
         self._run(["docker", "exec", container, "sh", "-c", f"kill -9 {child.split()[0]}"], self._environ)
 
-    def has_restarted(self, container: str) -> bool:
-        """Whether it was started anew, and is healthy."""
-        found = self.inspect(container)
-        return bool(found["RestartCount"] == 1 and found["State"]["Health"]["Status"] == "healthy")
+    def restarts(self, container: str) -> int:
+        """How often the engine has started a container again."""
+        return int(self.inspect(container)["RestartCount"])
+
+    def is_healthy(self, container: str) -> bool:
+        """Whether a container's own check says so."""
+        return bool(self.inspect(container)["State"]["Health"]["Status"] == "healthy")
 
     def remove(self) -> None:
         """Take away its containers, networks and volumes; the images stay."""

@@ -9,9 +9,11 @@ import pytest
 
 from tests.engine.composed_system import ComposedSystem
 
+PULL_SECONDS = 600
+
 
 def asked(*command: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=PULL_SECONDS, check=False)
 
 
 @pytest.fixture(scope="session")
@@ -25,19 +27,20 @@ def engine() -> None:
 
 @pytest.fixture(scope="module")
 def system(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ComposedSystem]:
-    """A project with nothing in it yet; it is taken away in the end."""
+    """A project with nothing in it yet, of an earlier run either; it is taken away in the end."""
     system = ComposedSystem(tmp_path_factory.mktemp("engine") / "project")
     try:
+        system.remove()
         yield system
     finally:
         system.remove()
 
 
 @pytest.fixture
-def startable(system: ComposedSystem, profile: str) -> list[str]:
-    """The services of a profile, without those whose image is somebody else's and cannot be had here."""
+def images(system: ComposedSystem, profile: str) -> dict[str, str]:
+    """The images of others that the services of a profile take, by service."""
     services = json.loads(system.compose("config", "--format", "json", profiles=[profile]))["services"]
-    return [name for name, service in services.items() if "build" in service or can_be_had(service["image"])]
+    return {name: service["image"] for name, service in services.items() if "build" not in service}
 
 
 def can_be_had(image: str) -> bool:

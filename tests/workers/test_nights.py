@@ -229,7 +229,7 @@ def test_a_run_whose_schedule_was_taken_out_publishes_nothing_by_other_rules(
     assert "taken out" in end_of(runtime.nights.get(run.id))[1]
 
 
-def test_a_cancelled_run_ends_its_jobs_with_it(
+def test_a_cancelled_run_ends_once_its_jobs_have_stopped(
     runtime: Runtime, dispatcher: Dispatcher, schedule: Schedule, dataset: Dataset
 ) -> None:
     run = in_models(runtime, schedule, dataset)
@@ -237,47 +237,80 @@ def test_a_cancelled_run_ends_its_jobs_with_it(
     running, queued = (job_id_of(run, model) for model in schedule.models)
     assert runtime.jobs.begin_stage(running, "train", 60)
     cancelled = cancel_run(runtime, run.id)
-    assert (cancelled.state, cancelled.reason) == ("failed", "cancelled by hand")
+    assert cancelled == runtime.nights.get(run.id)
+    assert (cancelled.over, cancelled.cancelled != "") == (False, True)
     assert [outcome.state for outcome in cancelled.models.values()] == ["cancelling", "cancelled"]
-    assert [runtime.jobs.get(job_id).state for job_id in (running, queued)] == ["cancelling", "cancelled"]
+    assert runtime.jobs.get(queued).state == "cancelled"
+    with pytest.raises(NightAtWork):
+        begin(runtime, schedule, at("2026-11-25T02:30"), "hand")
+
+    runtime.jobs.finish(running, "cancelled", error={"error_message": "it was stopped"})
     follow(runtime, dispatcher)
-    assert runtime.nights.active() == []
-    assert cancel_run(runtime, run.id) == cancelled
+    ended = runtime.nights.get(run.id)
+    assert (ended.state, ended.reason) == ("failed", "popular cancelled: it was stopped; item_knn cancelled")
+    assert cancel_run(runtime, run.id) == ended
+
+
+def test_what_is_published_while_its_run_is_cancelled_is_said(
+    runtime: Runtime, dispatcher: Dispatcher, schedule: Schedule, dataset: Dataset
+) -> None:
+    run = in_models(runtime, schedule, dataset)
+    start_models(runtime, dispatcher, run)
+    publishing = job_id_of(run, schedule.models[0])
+    assert runtime.jobs.begin_stage(publishing, "train", 60)
+    cancel_run(runtime, run.id)
+    runtime.jobs.finish(publishing, "succeeded", result={"generation": "7"})
+    follow(runtime, dispatcher)
+    [recorded] = runtime.nights.list()
+    first, second = recorded.models.values()
+    assert (first.state, first.generation, second.state) == ("succeeded", "7", "cancelled")
+    assert (recorded.state, recorded.reason) == ("failed", "item_knn cancelled")
 
 
 def test_a_run_cancelled_between_stages_goes_no_further(
     runtime: Runtime, dispatcher: Dispatcher, schedule: Schedule, dataset: Dataset
 ) -> None:
     run = in_models(runtime, schedule, dataset)
-    assert {outcome.state for outcome in cancel_run(runtime, run.id).models.values()} == {"cancelled"}
-    assert nightly_run(runtime, dispatcher, run.id).failed
-    assert runtime.jobs.active() == []
+    runtime.nights.update(run.id, cancelled="2026-11-24T02:31:00")  # and whoever did it died
+    nightly_run(runtime, dispatcher, run.id)
+    assert runtime.jobs.list() == []
+    [ended] = runtime.nights.list()
+    assert ended.state == "failed"
+    assert {outcome.state for outcome in ended.models.values()} == {"cancelled"}
 
 
-def test_a_job_begun_while_its_run_is_cancelled_is_cancelled_too(
+def test_no_job_is_begun_for_a_run_that_was_cancelled_meanwhile(
     runtime: Runtime, dispatcher: Dispatcher, schedule: Schedule, dataset: Dataset
 ) -> None:
     run = in_models(runtime, schedule, dataset)
     cancel_run(runtime, run.id)
-    start_models(runtime, dispatcher, run)  # by a worker that read the record before
-    assert {job.state for job in runtime.jobs.list()} == {"cancelled"}
-    assert len(runtime.jobs.list()) == 1
+    start_models(runtime, dispatcher, run)
+    assert runtime.jobs.list() == []
 
 
-def test_what_a_run_published_before_it_was_cancelled_stays_said(
+def test_a_job_begun_beside_the_end_of_its_run_is_cancelled(
     runtime: Runtime, dispatcher: Dispatcher, schedule: Schedule, dataset: Dataset
 ) -> None:
     run = in_models(runtime, schedule, dataset)
+    end(runtime, run)
     start_models(runtime, dispatcher, run)
-    runtime.jobs.finish(job_id_of(run, schedule.models[0]), "succeeded", result={"generation": "7"})
-    first, second = cancel_run(runtime, run.id).models.values()
-    assert (first.state, first.generation, second.state) == ("succeeded", "7", "cancelled")
+    assert [job.state for job in runtime.jobs.list()] == ["cancelled"]
+
+
+def test_a_job_that_its_run_does_not_know_of_yet_is_cancelled_with_it(
+    runtime: Runtime, dispatcher: Dispatcher, schedule: Schedule, dataset: Dataset
+) -> None:
+    run = in_models(runtime, schedule, dataset)
+    job, _ = runtime.jobs.create("pipeline", "popular", job_id=job_id_of(run, "popular"), trace=run.id)
+    cancel_run(runtime, run.id)
+    assert runtime.jobs.get(job.id).state == "cancelled"
 
 
 def test_a_run_that_is_over_is_not_cancelled(runtime: Runtime, schedule: Schedule) -> None:
     run, _ = begin(runtime, schedule, at("2026-11-24T02:30"), "clock")
     end(runtime, run)
-    assert cancel_run(runtime, run.id).state == "succeeded"
+    cancelled = cancel_run(runtime, run.id)
+    assert (cancelled.state, cancelled.cancelled) == ("succeeded", "")
 
 
 def in_models(runtime: Runtime, schedule: Schedule, dataset: Dataset) -> NightlyRun:

@@ -62,7 +62,7 @@ def nights(
     schedule: Annotated[str | None, typer.Option(help="Only runs of this schedule.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="How many at the most, newest first.")] = 20,
     cancel: Annotated[
-        bool, typer.Option("--cancel", help="End the run as failed, and its jobs with it.")
+        bool, typer.Option("--cancel", help="End the run, once its jobs have stopped.")
     ] = False,
     as_json: Json = False,
 ) -> None:
@@ -77,6 +77,8 @@ def nights(
     if run_id is not None:
         run = cancel_run(runtime, run_id) if cancel else with_outcomes(runtime, runtime.nights.get(run_id))
         print_json(document(run)) if as_json else console.print(models_table(run))
+        if cancel and not as_json:
+            console.print(_state_of(run), soft_wrap=True, highlight=False, markup=False)
         return
     found = runtime.nights.list(limit=limit, schedule=schedule)
     if as_json:
@@ -115,8 +117,14 @@ def schedules(as_json: Json = False) -> None:
     console.print(listing(columns, shown))
 
 
-def _said(run: "NightlyRun", *, created: bool) -> str:
+def _state_of(run: "NightlyRun") -> str:
     if run.over:
         return f"nightly run {run.id} {run.state}" + (f": {run.reason}" if run.reason else "")
+    return f"nightly run {run.id} ends once its jobs have stopped; watch it with: topshelf nights {run.id}"
+
+
+def _said(run: "NightlyRun", *, created: bool) -> str:
+    if run.over or run.cancelled:
+        return _state_of(run)
     begun = "is begun" if created else f"was begun before and is at {run.stage}"
     return f"nightly run {run.id} {begun}; watch it with: topshelf nights {run.id}"

@@ -13,8 +13,7 @@ from topshelf.errors import StoreUnavailable, TopshelfError
 from workers.cron import now_in
 from workers.dispatch import Dispatcher
 from workers.hooks.telling import settle
-from workers.night_outcomes import end_of
-from workers.nights import LATE_AFTER_SECONDS, begin_owed, start_models, with_outcomes
+from workers.nights import LATE_AFTER_SECONDS, begin_owed, end, start_models, stop, with_outcomes
 from workers.outcome import Outcome
 from workers.retirement import retire_files
 from workers.runtime import Runtime
@@ -44,6 +43,9 @@ def nightly(runtime: Runtime, dispatch: Dispatcher, schedule: str = DEFAULT_SCHE
 def nightly_run(runtime: Runtime, dispatch: Dispatcher, run_id: str) -> Outcome:
     """Go on with a nightly run at its present stage, until its models' jobs are under way or it is over."""
     while not (run := runtime.nights.get(run_id)).over:
+        if run.cancelled:
+            stop(runtime, run)
+            return Outcome(f"nightly run {run_id} was cancelled")
         if not runtime.nights.begin_stage(run_id, run.stage, runtime.settings.lease_seconds):
             return Outcome(f"nightly run {run_id}: somebody is at {run.stage}")
         log.info("nightly run %s: %s begins", run_id, run.stage)
@@ -77,17 +79,8 @@ def _dataset(runtime: Runtime, dispatch: Dispatcher, run: NightlyRun) -> None:  
 
 
 def _retire(runtime: Runtime, dispatch: Dispatcher, run: NightlyRun) -> None:  # noqa: ARG001 -- as all work
-    run = with_outcomes(runtime, run)
     retire_files(runtime)
-    state, reason = end_of(run)
-    if runtime.nights.finish(run.id, state, reason):
-        log.log(
-            logging.INFO if state == "succeeded" else logging.WARNING,
-            "nightly run %s: %s%s",
-            run.id,
-            state,
-            f" ({reason})" if reason else "",
-        )
+    end(runtime, with_outcomes(runtime, run))
 
 
 def _go_on(runtime: Runtime, run: NightlyRun) -> None:

@@ -132,10 +132,19 @@ def test_a_run_under_way_shows_how_far_its_jobs_are(topshelf: Topshelf, runtime:
 
 def test_a_run_is_cancelled_with_its_jobs(topshelf: Topshelf, runtime: Runtime) -> None:
     topshelf("nightly", "--date", "2026-11-24", "--no-wait")
-    cancelled = topshelf("nights", "nightly-2026-11-24", "--cancel", "--json").answer
-    assert (cancelled["state"], cancelled["reason"]) == ("failed", "cancelled by hand")
-    assert [model["state"] for model in cancelled["models"]] == ["cancelled", "cancelled"]
-    assert topshelf("nights", "nightly-2026-11-24", "--cancel").exit_code == 0
+    job, _ = runtime.jobs.create("pipeline", "als", job_id="nightly-2026-11-24-als")
+    assert runtime.jobs.begin_stage(job.id, "train", 60)
+    assert "ends once its jobs have stopped" in topshelf("nights", "nightly-2026-11-24", "--cancel").out
+    assert "ends once its jobs have stopped" in topshelf("nightly", "--date", "2026-11-24", "--no-wait").out
+    assert topshelf("nightly", "--date", "2026-11-25", "--no-wait").exit_code == 6
+    runtime.jobs.finish(job.id, "cancelled")
+    ended = topshelf("nights", "nightly-2026-11-24", "--cancel", "--json").answer
+    assert [model["state"] for model in ended["models"]] == ["cancelled", "cancelled"]
+    assert (ended["state"], ended["reason"]) == (
+        "failed",
+        "popular cancelled: it had not begun; als cancelled",
+    )
+    assert "failed: popular cancelled" in topshelf("nights", "nightly-2026-11-24", "--cancel").out
     assert topshelf("nights", "gone", "--cancel").exit_code == 5
     assert "topshelf nights RUN --cancel" in topshelf("nights", "--cancel").err
     assert topshelf("nightly", "--date", "2026-11-24", "--again", "--no-wait").exit_code == 0
