@@ -34,10 +34,10 @@ def blocks(page: str, kind: str) -> list[str]:
     return re.findall(rf"^```{kind}\n((?:.*\n)*?)```$", (ROOT / "docs" / page).read_text(), re.MULTILINE)
 
 
-def compose_lines(page: str, containing: str) -> str:
-    """What a block that is not run elsewhere tells compose to do."""
+def in_compose(page: str, containing: str) -> str:
+    """A block that is not run elsewhere, but for what it tells Kubernetes."""
     [block] = [block for block in blocks(page, "sh no-run") if containing in block]
-    return "\n".join(line for line in block.splitlines() if line.startswith("docker compose"))
+    return "\n".join(line for line in block.splitlines() if not line.startswith("kubectl"))
 
 
 def answer(url: str, token: str = "") -> Any:
@@ -131,7 +131,7 @@ def test_lists_are_there_after_everything_was_killed(system: ComposedSystem) -> 
 
 
 def test_a_backup_is_made_and_taken_out(system: ComposedSystem) -> None:
-    system.shell(compose_lines("operations.md", "topshelf backup"))
+    system.shell(in_compose("operations.md", "topshelf backup"))
     [backup] = system.folder.glob("*.tar")
     assert backup.stat().st_size > 0
 
@@ -139,7 +139,7 @@ def test_a_backup_is_made_and_taken_out(system: ComposedSystem) -> None:
 def test_a_backup_is_restored_over_what_is_there(system: ComposedSystem) -> None:
     system.compose("stop", *(name for name in KILLED if not name.startswith("redis-")))
     assert "these jobs stock the models again" in system.shell(
-        compose_lines("operations.md", "topshelf restore")
+        in_compose("operations.md", "topshelf restore")
     )
     wait_until(lambda: is_stocked(system), "the lists back", RESTART_SECONDS)
 
