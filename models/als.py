@@ -1,10 +1,10 @@
 """Matrix factorisation by alternating least squares; implicit does the solving."""
 
-from collections.abc import Mapping
-from typing import ClassVar
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-from implicit.cpu.als import AlternatingLeastSquares
 from numpy.typing import NDArray
 from pydantic import Field
 from scipy.sparse import csr_matrix
@@ -17,6 +17,9 @@ from models.ranking import ItemVectors, Ranking, Vectors
 from models.space import Dimension, Floats, Ints
 from models.threads import blas_threads
 from topshelf.errors import ModelError
+
+if TYPE_CHECKING:
+    from implicit.cpu.als import AlternatingLeastSquares
 
 
 class AlsConfig(FactorConfig):
@@ -56,9 +59,7 @@ class Als(FactorRecommender):
 
     def _fit(self, data: TrainingSet, run: FitRun) -> None:
         config = self.config
-        # implicit is ten times slower under a BLAS with threads of its own, and warns of it.
-        with blas_threads(1):
-            model = self._solver()
+        with self._solver() as model:
 
             def after_iteration(iteration: int, seconds: float, _loss: float | None) -> None:
                 check_factors(
@@ -91,8 +92,7 @@ class Als(FactorRecommender):
 
     def _folded(self, history: csr_matrix) -> NDArray[np.float32]:
         """User vectors (n, factors) for histories (n, n_items), the items' vectors being what they are."""
-        with blas_threads(1):
-            solver = self._solver()
+        with self._solver() as solver:
             solver.item_factors = self._factors.items.rows
             try:
                 solved = solver.recalculate_user(np.arange(history.shape[0]), self._confidence(history))
@@ -103,17 +103,23 @@ class Als(FactorRecommender):
         vectors: NDArray[np.float32] = solved
         return vectors
 
-    def _solver(self) -> AlternatingLeastSquares:
+    @contextmanager
+    def _solver(self) -> Iterator["AlternatingLeastSquares"]:
+        """implicit's, under a BLAS of one thread: with more it is ten times slower, and warns of it."""
+        # Ranking needs none of it. It brings a BLAS, so that it comes before the limit.
+        from implicit.cpu.als import AlternatingLeastSquares  # noqa: PLC0415
+
         config = self.config
-        return AlternatingLeastSquares(
-            factors=config.factors,
-            regularization=config.regularization,
-            alpha=config.alpha,
-            iterations=config.iterations,
-            dtype=np.float32,
-            num_threads=self.threads,
-            random_state=self.seed,
-        )
+        with blas_threads(1):
+            yield AlternatingLeastSquares(
+                factors=config.factors,
+                regularization=config.regularization,
+                alpha=config.alpha,
+                iterations=config.iterations,
+                dtype=np.float32,
+                num_threads=self.threads,
+                random_state=self.seed,
+            )
 
     def _confidence(self, matrix: csr_matrix) -> csr_matrix:
         data = matrix.data if self.config.weighted else np.ones_like(matrix.data)

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 import numpy as np
-from implicit.cpu.bpr import BayesianPersonalizedRanking
 from pydantic import Field
 
 from interactions.training_set import TrainingSet
@@ -55,6 +54,9 @@ class Bpr(FactorRecommender):
     config: BprConfig
 
     def _fit(self, data: TrainingSet, run: FitRun) -> None:
+        # Ranking needs none of it. It brings a BLAS, so that it comes before the limit.
+        from implicit.cpu.bpr import BayesianPersonalizedRanking  # noqa: PLC0415
+
         config = self.config
         ones = touched(data.matrix)
         with blas_threads(1):

@@ -3,7 +3,6 @@
 from typing import Literal
 
 import numpy as np
-from implicit.nearest_neighbours import all_pairs_knn, bm25_weight, tfidf_weight
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, diags_array
 
@@ -22,6 +21,8 @@ def weighted_rows(matrix: csr_matrix, weighting: Weighting, bm25_k1: float, bm25
     """
     if weighting == "cosine":
         return csr_matrix(matrix, dtype=np.float64)
+    from implicit.nearest_neighbours import bm25_weight, tfidf_weight  # noqa: PLC0415 -- ranking needs none
+
     with np.errstate(divide="ignore", invalid="ignore"):
         found = tfidf_weight(matrix) if weighting == "tfidf" else bm25_weight(matrix, bm25_k1, bm25_b)
     weighted = csr_matrix(found, dtype=np.float64)
@@ -51,6 +52,8 @@ def nearest_rows(rows: csr_matrix, k: int, threads: int) -> tuple[NDArray[np.int
         ids (n, k) int32, nearest first, ties to the lower id, padded with -1; products (n, k) float64, above
         0, padded with 0.
     """
+    from implicit.nearest_neighbours import all_pairs_knn  # noqa: PLC0415 -- ranking needs none
+
     # The nearest of a row is mostly itself, which is dropped.
     similarity = all_pairs_knn(csr_matrix(rows.T), k + 1, num_threads=threads, show_progress=False).tocoo()
     kept = (similarity.row != similarity.col) & (similarity.data > 0)
