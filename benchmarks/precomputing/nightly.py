@@ -40,7 +40,8 @@ GB = 1e9
 class Run:
     """One precompute.
 
-    seconds: from the job to the live pointer; filling_seconds: of these for the chunks;
+    seconds: from the job to the live pointer; filling_seconds: of these for the chunks; cpu_seconds: what
+    worker and Redis computed meanwhile, which depends less on what else the machine does;
     peak_gb: of the worker's processes together, shared pages counted once; redis_gb: of Redis.
     """
 
@@ -49,6 +50,7 @@ class Run:
     factors: int
     seconds: float
     filling_seconds: float
+    cpu_seconds: float
     peak_gb: float
     redis_gb: float
 
@@ -56,6 +58,11 @@ class Run:
     def microseconds_a_user(self) -> float:
         """Filling alone: what grows with the users."""
         return self.filling_seconds / self.users * 1e6
+
+    @property
+    def cpu_microseconds_a_user(self) -> float:
+        """The same in processor time."""
+        return self.cpu_seconds / self.users * 1e6
 
 
 def median_run(runs: Sequence[Run]) -> Run:
@@ -138,18 +145,21 @@ def precompute_run(population: Population, *, processes: int, folder: Path) -> R
         runtime = Runtime(settings)
         artifact = population.save(runtime)
         app = create_app(settings)
-        with _worker(settings, app) as worker, _watched(worker, psutil.Process(redis.pid)) as peaks:
+        server = psutil.Process(redis.pid)
+        with _worker(settings, app) as worker, _watched(worker, server) as peaks:
             job, _ = runtime.jobs.create("precompute", MODEL, params={"artifact": artifact})
             began = time.perf_counter()
             Dispatcher(app).start(job.id)
-            opened, filled = 0.0, 0.0
+            opened, filled, computed = 0.0, 0.0, [0.0, 0.0]
             while not (job := runtime.jobs.get(job.id)).over:
                 if time.perf_counter() - began > LIMIT_SECONDS:
                     raise ServiceError(f"the job is not over after {LIMIT_SECONDS:.0f} s")
-                if job.generation:
-                    opened = opened or time.perf_counter()
+                if job.generation and not opened:
+                    opened, computed[0] = time.perf_counter(), _cpu_seconds(worker, server)
                 if job.stage == "precompute":
                     filled = time.perf_counter()
+                elif not computed[1]:
+                    computed[1] = _cpu_seconds(worker, server)
                 time.sleep(POLL_SECONDS)
             seconds = time.perf_counter() - began
         app.close()
@@ -162,9 +172,15 @@ def precompute_run(population: Population, *, processes: int, folder: Path) -> R
         factors,
         seconds,
         max(0.0, filled - opened),
+        max(0.0, computed[1] - computed[0]),
         peaks["worker"] / GB,
         peaks["redis"] / GB,
     )
+
+
+def _cpu_seconds(worker: psutil.Process, server: psutil.Process) -> float:
+    times = [process.cpu_times() for process in (worker, *worker.children(recursive=True), server)]
+    return float(sum(one.user + one.system for one in times))
 
 
 @contextmanager
