@@ -86,7 +86,7 @@ class Artifacts:
             "split": split,
             "seed": model.seed,
             "code_version": code_version,
-            "created": now.isoformat(timespec="seconds"),
+            "created": now.isoformat(timespec="microseconds"),
             "n_users": model.n_users,
             "n_items": model.n_items,
             "size_bytes": len(content),
@@ -193,9 +193,7 @@ class Artifacts:
             staging.rename(self.root / artifact_id)
         except OSError:
             shutil.rmtree(staging, ignore_errors=True)
-            # The same model saved twice within a second is already there, whole.
-            if not (self.root / artifact_id / MANIFEST_FILE).is_file():
-                raise
+            raise
 
 
 def _digest(fields: Mapping[str, Any]) -> str:

@@ -59,11 +59,9 @@ def test_an_unfitted_model_is_not_saved(artifacts: Artifacts) -> None:
     assert not artifacts.root.exists()
 
 
-def test_the_same_model_saved_twice_in_a_second_is_one_artifact(
-    artifacts: Artifacts, data: TrainingSet
-) -> None:
-    ids = {save(artifacts, data, "popular").id for _ in range(3)}
-    assert {manifest.id for manifest in artifacts.list()} == ids
+def test_those_saved_within_a_second_are_listed_newest_first(artifacts: Artifacts, data: TrainingSet) -> None:
+    ids = [save(artifacts, data, "popular").id for _ in range(8)]
+    assert [manifest.id for manifest in artifacts.list()] == ids[::-1]
     assert not [path for path in artifacts.root.iterdir() if path.name.startswith(".")]
 
 
