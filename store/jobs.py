@@ -124,7 +124,9 @@ class Jobs(Records[Job]):
         if state not in FINAL_STATES:
             raise StoreError(f"a job does not end as {state!r}")
         given = {"error": error, "result": result}
-        changes = {name: dict(value) for name, value in given.items() if value is not None}
+        changes: dict[str, Any] = {name: dict(value) for name, value in given.items() if value is not None}
+        if state == "succeeded":
+            changes["progress"] = 1
         return self._finish(job_id, state, changes)
 
     @store_errors()

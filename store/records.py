@@ -134,7 +134,9 @@ class Records(Generic[R]):
         return bool(self._run("create_record", record_id, fields))
 
     def _finish(self, record_id: str, state: str, changes: Mapping[str, Any]) -> bool:
-        return self._changed("finish_record", record_id, [state, now_text(), *self._kind.encoded(changes)])
+        moment = now_text()
+        ending: list[scripts.Argument] = ["state", state, "lease_until", 0, "finished", moment]
+        return self._changed("update_record", record_id, [moment, *ending, *self._kind.encoded(changes)])
 
     def _first(self, limit: int, wanted: Callable[[R], bool]) -> list[R]:
         """At most ``limit`` of those that are wanted, newest first."""

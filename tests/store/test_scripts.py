@@ -39,7 +39,6 @@ TOUCHED = {
     "decline_stage": JOB,
     "fail_generation": (KEYS.generation("als", "7"),),
     "finish_chunk": CHUNK,
-    "finish_record": JOB,
     "mark_ready": (KEYS.generation("als", "7"),),
     "mark_swept": (KEYS.generation("als", "7"),),
     "publish": POINTER,
